@@ -1,0 +1,185 @@
+/**
+ * What crosses between an author's code and the supervisor: sources, sinks, and who acknowledges what.
+ *
+ * @since 0.1.0
+ */
+import type * as Array from "effect/Array"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+
+/**
+ * One array read from outside together with its only acknowledgement: there is no way to hand over the payloads
+ * without it.
+ *
+ * **Details**
+ *
+ * `ack` runs once, after the transport has confirmed every payload: over core NATS after a round trip to the broker,
+ * which means that the broker had them, not that a subscriber did. `nack` (default: nothing) runs when the array was
+ * given up: the stream stopped first, or the failures table says to drop it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Acked<out E, out R = never> {
+  readonly payloads: Array.NonEmptyReadonlyArray<Uint8Array>
+  readonly ack: Effect.Effect<void, E, R>
+  readonly nack?: Effect.Effect<void, E, R>
+}
+
+/**
+ * One array and the position *after* its last payload: reading from there gives what follows, nothing twice.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Positioned<out P> {
+  readonly payloads: Array.NonEmptyReadonlyArray<Uint8Array>
+  readonly position: P
+}
+
+/**
+ * Where the payloads of an ingress stream come from. Made by `lossy`, `acknowledged` or `resumable`.
+ *
+ * **Details**
+ *
+ * A source is pulled: nothing is read that the transport has not room for. A source that ends is a stream that is
+ * done; a source that fails is handled as the failures table says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Source<E, R = never> =
+  | { readonly _tag: "Lossy"; readonly payloads: Stream.Stream<Uint8Array, E, R> }
+  | { readonly _tag: "Acknowledged"; readonly taken: Stream.Stream<Acked<E, R>, E, R> }
+  | {
+    readonly _tag: "Resumable"
+    readonly run: <A>(
+      use: <P, I>(
+        position: Schema.Codec<P, I>,
+        from: (at: Option.Option<P>) => Stream.Stream<Positioned<P>, E, R>
+      ) => A
+    ) => A
+  }
+
+/**
+ * Nothing to acknowledge and nothing to resume (UDP, a sensor poll): at most once.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const lossy = <E, R>(payloads: Stream.Stream<Uint8Array, E, R>): Source<E, R> => ({ _tag: "Lossy", payloads })
+
+/**
+ * The outside keeps it until acknowledged (JetStream, AMQP, MQTT QoS 1).
+ *
+ * **Details**
+ *
+ * Nothing is acknowledged that the transport has not confirmed. Over core NATS that is as far as it goes: a message
+ * the broker had and no subscriber took is lost all the same.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acknowledged = <E, R>(taken: Stream.Stream<Acked<E, R>, E, R>): Source<E, R> => ({
+  _tag: "Acknowledged",
+  taken
+})
+
+/**
+ * The outside can be read again from a position (file, change feed, log): the framework keeps the position.
+ *
+ * **Details**
+ *
+ * `from` gets the position of the last array that the transport confirmed, or nothing at the first start. Positions
+ * are kept in memory: they outlive a stream's retries, not the process, nor a change of the stream's parameters.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const resumable = <P, I, E, R>(options: {
+  readonly position: Schema.Codec<P, I>
+  readonly from: (at: Option.Option<P>) => Stream.Stream<Positioned<P>, E, R>
+}): Source<E, R> => ({ _tag: "Resumable", run: (use) => use(options.position, options.from) })
+
+/**
+ * One payload to hand outside.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outgoing {
+  /** The same at every try: the idempotency key. */
+  readonly id: string
+  /** A view of the bytes that arrived: copy what is kept beyond `deliver`. */
+  readonly payload: Uint8Array
+  /** Nanoseconds since the Unix epoch, as the producer stamped it. */
+  readonly timestamp: bigint
+  /** 1 for the first try. */
+  readonly attempt: number
+}
+
+/**
+ * Which items of a batch failed; what is not named is done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outcome<out E> {
+  readonly failed: ReadonlyArray<{ readonly index: number; readonly error: E }>
+}
+
+/**
+ * The outcome of a batch without a failure.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const delivered: Outcome<never> = { failed: [] }
+
+/**
+ * The outcome of a batch of which some items failed: only those are tried again.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failed = <E>(items: ReadonlyArray<{ readonly index: number; readonly error: E }>): Outcome<E> => ({
+  failed: items
+})
+
+/**
+ * Where the payloads of an egress stream go. Made by `sink` or `sinkPartial`.
+ *
+ * **Details**
+ *
+ * `deliver` is called with one batch at a time, in channel order, and not again before it ended. It may be interrupted
+ * when the stream stops. Failing the effect fails the whole batch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sink<out E, out R = never> {
+  /** Whether giving the same `id` twice has the effect of giving it once. */
+  readonly idempotent: boolean
+  readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<Outcome<E>, E, R>
+}
+
+/**
+ * A sink that does or fails whole batches.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sink = <E, R>(options: {
+  readonly idempotent: boolean
+  readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<void, E, R>
+}): Sink<E, R> => ({ idempotent: options.idempotent, deliver: (batch) => Effect.as(options.deliver(batch), delivered) })
+
+/**
+ * A sink that can say which items failed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sinkPartial = <E, R>(options: Sink<E, R>): Sink<E, R> => options

@@ -1,0 +1,123 @@
+/**
+ * Publishes to, and subscribes from, the channels of the data pipelines.
+ *
+ * `Transport` is the only way a connector reaches the pipelines. This module has the service and its in-memory layer;
+ * `NatsTransport` has the real one. Both pass the same `TransportConformance` suite.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import type { ChannelName, Message } from "./Channel.ts"
+import type { TransportError } from "./TransportError.ts"
+
+/**
+ * The connection to the broker, as it is now. Instants are milliseconds since the Unix epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ConnectionStatus =
+  | { readonly _tag: "Connected"; readonly server: string; readonly since: number; readonly maxPayloadBytes: number }
+  /** Not there (yet, or any more); `cause` is why the last try failed. It goes on trying for ever. */
+  | { readonly _tag: "Disconnected"; readonly since: number; readonly cause: TransportError }
+  | { readonly _tag: "Closed" }
+
+/**
+ * What went through a transport since it was made. Counts are exact and never go down.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TransportStats {
+  /** Messages handed to the connection. */
+  readonly published: number
+  /** Messages handed to subscribers. */
+  readonly received: number
+  /** Frames that are no `TransportMessage`: skipped. */
+  readonly malformed: number
+  /** Messages that came for a subscriber that was too slow: dropped. */
+  readonly dropped: number
+  /** Published messages that were not confirmed by the broker when the connection broke; never sent again. */
+  readonly uncertain: number
+  /** Bytes handed to the connection that the broker has not confirmed yet. */
+  readonly unconfirmedBytes: number
+  /** How often the connection broke. */
+  readonly disconnects: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface SubscribeOptions {
+  /** Name of a queue group: each message goes to one member of it. Default: every subscriber gets every message. */
+  readonly queue?: string
+  /** Called for each frame that was skipped because it is no `TransportMessage`. Default: it is only counted. */
+  readonly onMalformed?: (error: TransportError) => Effect.Effect<void>
+  /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
+  readonly onDropped?: (count: number) => Effect.Effect<void>
+}
+
+/**
+ * Service that publishes and subscribes to data-pipeline channels.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Transport extends Context.Service<Transport, {
+  /**
+   * Hands one message to the broker connection.
+   *
+   * **Details**
+   *
+   * Success does not mean that the broker, or anyone, has it: see `flush`. Delivery is at most once: a subscriber that
+   * is away at that moment never sees it. Waits while more than the connection's limit is unconfirmed. Fails, and
+   * keeps nothing, while the broker is away.
+   */
+  readonly publish: (channel: ChannelName, message: Message) => Effect.Effect<void, TransportError>
+
+  /**
+   * Hands many messages to the broker connection, in order, as `publish` does one. All of them are checked first: with
+   * one that is too large, none is sent. When the broker goes away in the middle the error says how many were handed
+   * over.
+   */
+  readonly publishAll: (
+    channel: ChannelName,
+    messages: ReadonlyArray<Message>
+  ) => Effect.Effect<void, TransportError>
+
+  /** A sink that publishes every message it is given, array by array. */
+  readonly sink: (channel: ChannelName) => Sink.Sink<void, Message, never, TransportError>
+
+  /**
+   * Subscribes, and succeeds when the broker has confirmed it: every message published after that is in the stream.
+   *
+   * **Details**
+   *
+   * The stream emits arrays, in broker order, never ends by itself, and can be run once. The subscription lives in the
+   * scope: closing it unsubscribes. It outlives reconnects: what was published meanwhile is lost.
+   */
+  readonly subscription: (
+    channel: ChannelName,
+    options?: SubscribeOptions
+  ) => Effect.Effect<Stream.Stream<Message, TransportError>, TransportError, Scope.Scope>
+
+  /** `subscription` as one stream: subscribed when it is run, unsubscribed when it ends. */
+  readonly subscribe: (channel: ChannelName, options?: SubscribeOptions) => Stream.Stream<Message, TransportError>
+
+  /** Succeeds when the broker has taken everything that was published before. */
+  readonly flush: Effect.Effect<void, TransportError>
+
+  /** The connection as it is now. */
+  readonly status: Effect.Effect<ConnectionStatus>
+
+  /** The connection as it is now, then each change. Never ends. */
+  readonly statusChanges: Stream.Stream<ConnectionStatus>
+
+  /** What went through since the transport was made. */
+  readonly stats: Effect.Effect<TransportStats>
+}>()("@kps/transport/Transport") {}
