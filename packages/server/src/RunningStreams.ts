@@ -34,6 +34,12 @@ export class RunningStreams extends Context.Service<RunningStreams, {
   /** Stops all streams and starts them again, as a changed config with `restartOn` asks for. As `apply` otherwise. */
   readonly restart: (options: { readonly timeout: Duration.Input }) => Effect.Effect<ReadonlyArray<StreamOutcome>>
 
+  /**
+   * Stops taking, finishes what was taken, then stops all streams: for a process that is told to end. What is not
+   * finished within `timeout` is stopped as it is.
+   */
+  readonly drain: (options: { readonly timeout: Duration.Input }) => Effect.Effect<void>
+
   /** The streams asked for, in the order of the last `apply`, and what each is doing. */
   readonly list: Effect.Effect<ReadonlyArray<{ readonly spec: StreamSpec; readonly state: StreamState }>>
 }>()("@kps/server/RunningStreams") {}

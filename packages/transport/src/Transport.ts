@@ -60,6 +60,11 @@ export interface SubscribeOptions {
   readonly onMalformed?: (error: TransportError) => Effect.Effect<void>
   /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
   readonly onDropped?: (count: number) => Effect.Effect<void>
+  /**
+   * When it succeeds the subscription is drained: unsubscribed, and its stream ends after the last message that came.
+   * Default: never.
+   */
+  readonly drainWhen?: Effect.Effect<void>
 }
 
 /**
