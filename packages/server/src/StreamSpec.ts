@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
+import type { JsonObject } from "@bufbuild/protobuf"
 import type { Connector, Failure } from "@kps/connector"
 import type { Channel } from "@kps/transport"
-import type { JsonObject } from "@bufbuild/protobuf"
 
 /**
  * A stream as it should run.
