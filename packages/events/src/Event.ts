@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 
 /**
  * How bad an alert is.
@@ -63,3 +63,83 @@ export interface StatusDefinition<in out Name extends string, in out Metadata ex
   readonly state: State
   readonly metadata: Metadata
 }
+
+/**
+ * Metadata of a definition that says nothing about it: any JSON object.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const AnyMetadata = Schema.JsonObject
+
+/**
+ * Defines an alert.
+ *
+ * **Example** (An alert with typed metadata)
+ *
+ * ```ts
+ * const diskFull = Event.alert("diskFull", {
+ *   message: "no space left on the spool disk",
+ *   severity: "CRITICAL",
+ *   metadata: Schema.Struct({ freeBytes: Schema.Int })
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const alert = <const Name extends string, Metadata extends MetadataCodec = typeof AnyMetadata>(
+  name: Name,
+  options: {
+    readonly message: string
+    readonly severity: Severity
+    /** While the alert stands. Default: "FAILED". */
+    readonly state?: State
+    /** Alerts of one slot and stream replace each other. Default: the name. */
+    readonly slot?: string
+    /** Default: any JSON object. */
+    readonly metadata?: Metadata
+  }
+): AlertDefinition<Name, Metadata> => ({
+  kind: "alert",
+  name,
+  slot: options.slot ?? name,
+  message: options.message,
+  severity: options.severity,
+  state: options.state ?? "FAILED",
+  // One cast: where no schema is given, `Metadata` is inferred as its default.
+  metadata: options.metadata ?? (AnyMetadata as MetadataCodec as Metadata)
+})
+
+/**
+ * Defines a status.
+ *
+ * **Example** (Two statuses of which one is in force)
+ *
+ * ```ts
+ * const spooling = Event.status("spooling", { slot: "spool", state: "UNHEALTHY", message: "spooling to disk" })
+ * const direct = Event.status("direct", { slot: "spool", state: "HEALTHY", message: "nothing is spooled" })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const status = <const Name extends string, Metadata extends MetadataCodec = typeof AnyMetadata>(
+  name: Name,
+  options: {
+    readonly message: string
+    readonly state: State
+    /** Statuses of one slot and stream replace each other. Default: the name. */
+    readonly slot?: string
+    /** Default: any JSON object. */
+    readonly metadata?: Metadata
+  }
+): StatusDefinition<Name, Metadata> => ({
+  kind: "status",
+  name,
+  slot: options.slot ?? name,
+  message: options.message,
+  state: options.state,
+  // One cast: as in `alert`.
+  metadata: options.metadata ?? (AnyMetadata as MetadataCodec as Metadata)
+})
