@@ -163,6 +163,12 @@ export interface Sink<out E, out R = never> {
   /** Whether giving the same `id` twice has the effect of giving it once. */
   readonly idempotent: boolean
   readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<Outcome<E>, E, R>
+  /**
+   * Fails while outside could not be given anything: so that a lost outside shows though nothing flows. Run every
+   * second while nothing is delivered, never together with `deliver`; a failure is handled as one of `deliver`, and
+   * what arrives meanwhile waits. Default: only `deliver` tells.
+   */
+  readonly check?: Effect.Effect<void, E, R>
 }
 
 /**
@@ -174,7 +180,8 @@ export interface Sink<out E, out R = never> {
 export const sink = <E, R>(options: {
   readonly idempotent: boolean
   readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<void, E, R>
-}): Sink<E, R> => ({ idempotent: options.idempotent, deliver: (batch) => Effect.as(options.deliver(batch), delivered) })
+  readonly check?: Effect.Effect<void, E, R>
+}): Sink<E, R> => ({ ...options, deliver: (batch) => Effect.as(options.deliver(batch), delivered) })
 
 /**
  * A sink that can say which items failed.
