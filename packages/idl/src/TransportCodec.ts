@@ -65,7 +65,7 @@ const scratch = new DataView(new ArrayBuffer(8))
 export class View implements Halves {
   /** Opaque payloads, in order; empty ones are kept. */
   readonly payloads: ReadonlyArray<Uint8Array>
-  /** Bits 0 to 31 of the timestamp, unsigned. */
+  /** Bits 0 to 31 of the timestamp, signed. */
   readonly timestampLow: number
   /** Bits 32 to 63 of the timestamp, signed. */
   readonly timestampHigh: number
@@ -79,7 +79,7 @@ export class View implements Halves {
   /** When the producer stamped it: nanoseconds since the Unix epoch. Made anew each time it is read. */
   get timestampNanos(): bigint {
     scratch.setInt32(0, this.timestampHigh)
-    scratch.setUint32(4, this.timestampLow)
+    scratch.setInt32(4, this.timestampLow)
     return scratch.getBigInt64(0)
   }
 }
@@ -92,7 +92,7 @@ export class View implements Halves {
  */
 export const halves = (timestampNanos: bigint): Halves => {
   scratch.setBigInt64(0, timestampNanos)
-  return { timestampLow: scratch.getUint32(4), timestampHigh: scratch.getInt32(0) }
+  return { timestampLow: scratch.getInt32(4), timestampHigh: scratch.getInt32(0) }
 }
 
 const timestampTag = 0x08
@@ -232,7 +232,8 @@ export const decodeRange = (bytes: Uint8Array, start: number, end: number): Resu
     throw new RangeError(`no bytes ${start} to ${end} in ${bytes.length} bytes`)
   }
   const { buffer, byteOffset } = bytes
-  const payloads: Array<Uint8Array> = []
+  // most messages have one payload: an array that is pushed to has room for many
+  let payloads: Array<Uint8Array> | undefined
   let low = 0
   let high = 0
   let position = start
@@ -253,7 +254,9 @@ export const decodeRange = (bytes: Uint8Array, start: number, end: number): Resu
         if (position < 0) return malformed({ start, end }, field, position)
         length = Varint.value.low
       }
-      payloads.push(length === 0 ? noBytes : new Uint8Array(buffer, byteOffset + position, length))
+      const payload = length === 0 ? noBytes : new Uint8Array(buffer, byteOffset + position, length)
+      if (payloads === undefined) payloads = [payload]
+      else payloads.push(payload)
       position += length
     } else if (tag === timestampTag) {
       position = Varint.read(bytes, position, end)
@@ -265,7 +268,7 @@ export const decodeRange = (bytes: Uint8Array, start: number, end: number): Resu
       if (position < 0) return malformed({ start, end }, field, position)
     }
   }
-  return Result.succeed(new View(payloads, low, high))
+  return Result.succeed(new View(payloads ?? [], low, high))
 }
 
 /**

@@ -55,7 +55,7 @@ const maxGroupDepth = 100
  * @category reading
  * @since 0.1.0
  */
-export const lastTag = (): number => Varint.value.low
+export const lastTag = (): number => Varint.value.low >>> 0
 
 /**
  * Reads a tag, for `lastTag`, and returns the position after it. A tag is a varint of 32 bits in at most 5 bytes.
@@ -67,7 +67,7 @@ export const readTag = (bytes: Uint8Array, start: number, end: number): number =
   const position = Varint.read(bytes, start, end)
   if (position < 0) return position
   if (position - start > 5 || Varint.value.high !== 0) return tagTooLarge
-  return Varint.value.low < 8 ? fieldNumberZero : position
+  return lastTag() < 8 ? fieldNumberZero : position
 }
 
 /**
@@ -79,7 +79,9 @@ export const readTag = (bytes: Uint8Array, start: number, end: number): number =
 export const readLength = (bytes: Uint8Array, start: number, end: number): number => {
   const position = Varint.read(bytes, start, end)
   if (position < 0) return position
-  return Varint.value.high !== 0 || Varint.value.low > end - position ? lengthPastTheEnd : position
+  const { high, low } = Varint.value
+  // a low half below 0 is 2 GiB and more
+  return high !== 0 || low < 0 || low > end - position ? lengthPastTheEnd : position
 }
 
 /**

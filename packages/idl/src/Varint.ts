@@ -14,7 +14,7 @@
  * @since 0.1.0
  */
 export const value = {
-  /** Bits 0 to 31, unsigned. */
+  /** Bits 0 to 31, signed: a number of 32 unsigned bits is one more object to the engine. */
   low: 0,
   /** Bits 32 to 63, signed. */
   high: 0
@@ -52,21 +52,28 @@ export const read = (bytes: Uint8Array, start: number, end: number): number => {
   let high = 0
   let position = start
   // each index is below `end`, which is within `bytes`: the assertions are true
-  for (let shift = 0; position < end && shift < 70; shift += 7) {
+  for (let shift = 0; position < end && shift < 28; shift += 7) {
     const byte = bytes[position++]!
-    const bits = byte & 0x7f
-    if (shift < 28) low |= bits << shift
-    else if (shift === 28) {
-      low |= bits << 28
-      high = bits >>> 4
-    } else high |= bits << (shift - 32)
+    low |= (byte & 0x7f) << shift
     if (byte < 0x80) {
-      value.low = low >>> 0
-      value.high = high
+      value.low = low
+      value.high = 0
       return position
     }
   }
-  return position - start >= 10 ? tooLong : truncated
+  if (position === end) return truncated
+  let byte = bytes[position++]!
+  low |= (byte & 0x7f) << 28
+  high = (byte & 0x7f) >>> 4
+  for (let shift = 3; byte > 0x7f && shift < 32; shift += 7) {
+    if (position === end) return truncated
+    byte = bytes[position++]!
+    high |= (byte & 0x7f) << shift
+  }
+  if (byte > 0x7f) return tooLong
+  value.low = low
+  value.high = high
+  return position
 }
 
 /**
