@@ -153,6 +153,7 @@ describe("TransportCodec", () => {
     for (const timestamp of [0n, 1n, -1n, 2n ** 31n, 2n ** 32n + 5n, -(2n ** 63n), 2n ** 63n - 1n]) {
       const view = Result.getOrThrow(TransportCodec.decode(TransportCodec.encode(timestamp, [])))
 
+      assert.deepInclude(view, TransportCodec.halves(timestamp))
       assert.deepStrictEqual(
         TransportCodec.encodeHalves(view, [text("a")]),
         TransportCodec.encode(timestamp, [text("a")])
