@@ -34,6 +34,26 @@ export const ChannelName = Schema.String.check(
 export type ChannelName = typeof ChannelName.Type
 
 /**
+ * Says in words why a name is no channel name; `undefined` when it is one.
+ *
+ * **Details**
+ *
+ * Refuses exactly what the schema refuses. For errors that have to name the problem.
+ *
+ * @category validation
+ * @since 0.1.0
+ */
+export const problemOf = (name: string): string | undefined => {
+  if (name === "") return "it is empty"
+  if (name.length > 255) return `it has ${name.length} characters, the limit is 255`
+  if (name.startsWith("$")) return "names that begin with \"$\" are reserved for the broker"
+  if (/[\s\p{Cc}]/u.test(name)) return "it contains white space or a control character"
+  if (/[*>]/.test(name)) return "it contains a wildcard"
+  if (name.split(".").includes("")) return "it has an empty token"
+  return undefined
+}
+
+/**
  * What one publish puts on a channel, or one frame brought.
  *
  * **Details**

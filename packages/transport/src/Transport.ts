@@ -7,11 +7,13 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ChannelName, Message } from "./Channel.ts"
+import * as memory from "./internal/memory.ts"
 import type { TransportError } from "./TransportError.ts"
 
 /**
@@ -95,6 +97,20 @@ export class Transport extends Context.Service<Transport, {
     messages: ReadonlyArray<Message>
   ) => Effect.Effect<void, TransportError>
 
+  /**
+   * Publishes as `publishAll` does, and succeeds when the broker has taken every one of these messages.
+   *
+   * **Details**
+   *
+   * The answer is about these messages alone, whatever others publish meanwhile: with `NotConnected` any of them may
+   * have arrived, with `PermissionDenied` the broker refused the channel. Taken by the broker does not mean that any
+   * subscriber has them. Several calls at once share round trips.
+   */
+  readonly publishConfirmed: (
+    channel: ChannelName,
+    messages: ReadonlyArray<Message>
+  ) => Effect.Effect<void, TransportError>
+
   /** A sink that publishes every message it is given, array by array. */
   readonly sink: (channel: ChannelName) => Sink.Sink<void, Message, never, TransportError>
 
@@ -126,3 +142,29 @@ export class Transport extends Context.Service<Transport, {
   /** What went through since the transport was made. */
   readonly stats: Effect.Effect<TransportStats>
 }>()("@kps/transport/Transport") {}
+
+/**
+ * Largest message that the in-memory transport takes, encoded, in bytes. NATS's own default too.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxPayloadBytes: number = memory.maxPayloadBytes
+
+/**
+ * Layer that keeps every channel in this process, for tests, examples and pipelines of one process.
+ *
+ * **Details**
+ *
+ * Behaves as a broker that is never away: messages are encoded and decoded as on the wire, up to `maxPayloadBytes`
+ * each; queue groups take turns. A subscriber holds up to 65,536 payloads or 8 MiB; what comes beyond is dropped and
+ * counted. Needs no time to pass, so it works under `TestClock`. `TransportTest` has the same with a broker that can be
+ * sent away.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<Transport> = Layer.effect(
+  Transport,
+  Effect.map(memory.make, ({ transport }) => transport)
+)

@@ -4,6 +4,5 @@
  * @since 0.1.0
  */
 export * as Channel from "./Channel.ts"
-export * as NatsTransport from "./NatsTransport.ts"
 export * as Transport from "./Transport.ts"
 export * as TransportError from "./TransportError.ts"

@@ -1,0 +1,164 @@
+/** What has come for one subscription and was not taken yet: bounded, swapped as a whole, woken once per turn. */
+import { TransportCodec } from "@kps/idl"
+import type * as Array from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Result from "effect/Result"
+import type { ChannelName, Message } from "../Channel.ts"
+import { AlreadyRun, MalformedFrame, TransportError } from "../TransportError.ts"
+import type { Counters } from "./Counters.ts"
+
+type Taken = Array.NonEmptyReadonlyArray<Message>
+type Take = Pull.Pull<Taken, TransportError>
+
+/** How much one subscription may hold. A message without payloads counts as one payload. */
+export interface Limits {
+  /** Above either the connection is asked to pause. */
+  readonly highPayloads: number
+  readonly highBytes: number
+  /** Above either the newest message is dropped. */
+  readonly maxPayloads: number
+  readonly maxBytes: number
+}
+
+export interface Options {
+  readonly channel: ChannelName
+  readonly limits: Limits
+  readonly counters: Counters
+  /** Called when the inbox crosses its high-water mark, and when it is empty again: it is taken as a whole. */
+  readonly onPressure: (high: boolean) => void
+  readonly onDropped: () => void
+  readonly onMalformed: (error: TransportError) => void
+}
+
+/** Views keep the chunk that they were read in alive. Beyond this many bytes of chunks, frames are copied instead. */
+const maxPinnedBytes = 1_048_576
+
+export class Inbox {
+  readonly options: Options
+  private messages: Array<Message> = []
+  private payloads = 0
+  private bytes = 0
+  private pinned = 0
+  private chunk: ArrayBufferLike | undefined
+  private high = false
+  private waking = false
+  private wasRun = false
+  private waiter: ((take: Take) => void) | undefined
+  private ended: Take | undefined
+
+  constructor(options: Options) {
+    this.options = options
+  }
+
+  /** Takes one frame off the wire. Called in broker order. */
+  accept(frame: Uint8Array): void {
+    if (this.ended !== undefined) return
+    const { counters, limits } = this.options
+    if (this.payloads >= limits.maxPayloads || this.bytes >= limits.maxBytes) {
+      counters.dropped++
+      this.options.onDropped()
+      return
+    }
+    const decoded = TransportCodec.decode(this.owned(frame))
+    if (Result.isFailure(decoded)) {
+      counters.malformed++
+      this.options.onMalformed(
+        new TransportError({
+          reason: new MalformedFrame({
+            channel: this.options.channel,
+            byteLength: frame.byteLength,
+            cause: decoded.failure
+          })
+        })
+      )
+      return
+    }
+    this.messages.push(decoded.success)
+    this.payloads += decoded.success.payloads.length || 1
+    this.bytes += frame.byteLength
+    if (!this.high && (this.payloads > limits.highPayloads || this.bytes > limits.highBytes)) {
+      this.high = true
+      this.options.onPressure(true)
+    }
+    this.wake()
+  }
+
+  /** Nothing more comes: the stream ends, or fails, after what is here. The first call counts. */
+  end(error?: TransportError): void {
+    if (this.ended !== undefined) return
+    this.ended = error === undefined ? Cause.done() : Effect.fail(error)
+    this.wake()
+  }
+
+  /** The subscription is gone: drops what nobody took, and lets go of the connection. */
+  discard(): void {
+    this.end()
+    this.messages = []
+    this.emptied()
+  }
+
+  /** The reader's end, for `Stream.fromPull`. */
+  readonly pull: Effect.Effect<Take, TransportError> = Effect.suspend(() => {
+    if (this.wasRun) {
+      return Effect.fail(new TransportError({ reason: new AlreadyRun({ channel: this.options.channel }) }))
+    }
+    this.wasRun = true
+    return Effect.succeed(this.take)
+  })
+
+  private readonly take: Take = Effect.suspend(() => {
+    if (this.messages.length > 0) return this.swap()
+    if (this.ended !== undefined) return this.ended
+    return this.wait
+  })
+
+  private readonly wait: Take = Effect.callback<Taken, TransportError | Cause.Done>((resume) => {
+    this.waiter = resume
+    return Effect.sync(() => {
+      this.waiter = undefined
+    })
+  })
+
+  private swap(): Take {
+    // not empty: `take` looked
+    const taken = this.messages as unknown as Taken
+    this.options.counters.received += taken.length
+    this.messages = []
+    this.emptied()
+    return Effect.succeed(taken)
+  }
+
+  private emptied(): void {
+    this.payloads = 0
+    this.bytes = 0
+    this.pinned = 0
+    this.chunk = undefined
+    if (this.high) {
+      this.high = false
+      this.options.onPressure(false)
+    }
+  }
+
+  // once per turn: a chunk of the socket with a thousand frames wakes the reader once, with all of them
+  private wake(): void {
+    if (this.waiter === undefined || this.waking) return
+    this.waking = true
+    queueMicrotask(() => {
+      this.waking = false
+      const waiter = this.waiter
+      this.waiter = undefined
+      waiter?.(this.take)
+    })
+  }
+
+  private owned(frame: Uint8Array): Uint8Array {
+    if (frame.buffer !== this.chunk) {
+      if (this.pinned >= maxPinnedBytes) return new Uint8Array(frame)
+      this.chunk = frame.buffer
+      this.pinned += frame.buffer.byteLength
+    }
+    return frame
+  }
+}
