@@ -255,3 +255,17 @@ export const discoverFailed = Event.alert("discoverFailed", {
   severity: "WARNING",
   metadata: Metadata
 })
+
+/**
+ * There is more to report than is kept; `ExtraMessage.dropped` counts since the connector started. Raised by the
+ * registry itself, about the connector as a whole, and never dropped.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const eventsDropped = Event.alert("eventsDropped", {
+  message: "events were dropped for want of room",
+  severity: "WARNING",
+  state: "UNHEALTHY",
+  metadata: Metadata
+})

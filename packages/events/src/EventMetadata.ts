@@ -1,0 +1,113 @@
+/**
+ * Metadata as it is recorded: encoded by its schema, JSON, and bounded.
+ *
+ * @since 0.1.0
+ */
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { MetadataCodec } from "./Event.ts"
+import * as Text from "./Text.ts"
+
+/**
+ * How much of one event's metadata is kept, in bytes of UTF-8 of its keys and values.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxBytes = 16_384
+
+/**
+ * How much of one text in metadata is kept, in bytes of UTF-8.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxTextBytes = 4_096
+
+/**
+ * How deep metadata may be nested. Readers refuse a Struct that is much deeper than this.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxDepth = 16
+
+/**
+ * Encodes metadata by its schema. Never throws.
+ *
+ * **Details**
+ *
+ * Texts are cut at `maxTextBytes`, what is nested deeper than `maxDepth` is "…", what is beyond `maxBytes` is left
+ * out, and a number that JSON does not have is a text. Metadata that its schema does not encode, or not to an object,
+ * is replaced by the three keys of the built-in events: `ErrorMessage` says what is wrong with it.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (schema: MetadataCodec, value: unknown, streamId: string): JsonObject => {
+  const encoded = Result.flatMap(encoder(schema)(value), (json) =>
+    Predicate.isObject(json) && !Array.isArray(json)
+      ? Result.succeed(boundedObject(json, 1, { left: maxBytes }))
+      : Result.fail("it is not an object"))
+  return Result.getOrElse(encoded, (reason) => ({
+    ErrorMessage: Text.cut(`metadata does not encode: ${reason}`, 200),
+    StreamID: streamId,
+    ExtraMessage: {}
+  }))
+}
+
+type Encoder = (value: unknown) => Result.Result<unknown, string>
+
+const encoders = new WeakMap<MetadataCodec, Encoder>()
+
+const encoder = (schema: MetadataCodec): Encoder => {
+  const known = encoders.get(schema)
+  if (known !== undefined) return known
+  const encodeSync = Schema.encodeUnknownSync(Schema.toCodecJson(schema))
+  const made: Encoder = (value) =>
+    Result.try({
+      try: () => encodeSync(value),
+      // A schema's own error says where; an endless value or a getter that throws is anything.
+      catch: (cause) => Predicate.isError(cause) ? cause.message : "it cannot be read"
+    })
+  encoders.set(schema, made)
+  return made
+}
+
+interface Budget {
+  left: number
+}
+
+const boundedObject = (value: object, depth: number, budget: Budget): JsonObject => {
+  const entries: Array<[string, JsonValue]> = []
+  for (const [key, member] of Object.entries(value)) {
+    if (budget.left <= 0) break
+    if (member === undefined) continue
+    entries.push([boundedText(key, budget), bounded(member, depth, budget)])
+  }
+  // Defines own properties: "__proto__" is a key like any other.
+  return Object.fromEntries(entries)
+}
+
+const bounded = (value: unknown, depth: number, budget: Budget): JsonValue => {
+  if (Predicate.isString(value)) return boundedText(value, budget)
+  budget.left -= 8
+  if (value === null || Predicate.isBoolean(value)) return value
+  if (Predicate.isNumber(value)) return Number.isFinite(value) ? value : String(value)
+  if (!Predicate.isObject(value) || depth >= maxDepth) return "…"
+  if (!Array.isArray(value)) return boundedObject(value, depth + 1, budget)
+  const items: Array<JsonValue> = []
+  for (const item of value) {
+    if (budget.left <= 0) break
+    items.push(bounded(item, depth + 1, budget))
+  }
+  return items
+}
+
+const boundedText = (text: string, budget: Budget): string => {
+  const kept = Text.cut(text, Math.max(3, Math.min(maxTextBytes, budget.left)))
+  budget.left -= Text.byteLength(kept) + 8
+  return kept
+}
