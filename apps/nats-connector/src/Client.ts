@@ -1,0 +1,168 @@
+/**
+ * The edge to the NATS client: one connection, callbacks and promises inside, effects outside.
+ *
+ * The client's own reconnecting is off. It keeps what is published meanwhile without a bound, and hides from a stream
+ * that its broker is gone. A connection that breaks is over; `Broker` makes another when a stream asks for one.
+ */
+import { connect as dial, errors, type NatsConnection } from "@nats-io/transport-node"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { BrokerLost, BrokerUnreachable, CredentialsRefused, SubjectDenied } from "./BrokerError.ts"
+import { type BrokerCredentials, toOptions } from "./Credentials.ts"
+import { probe } from "./Probe.ts"
+
+/** A silent broker is noticed after at most four of these: two pings go unanswered, and the next is not sent. */
+const pingMillis = 2_000
+
+/** One connection, from its greeting until it breaks. */
+export interface Connection {
+  /** The largest payload the broker takes, in bytes. */
+  readonly maxPayloadBytes: () => number
+  /** Hands over one payload. Nothing is confirmed; nothing happens when the connection is over. */
+  readonly publish: (subject: string, payload: Uint8Array) => void
+  /** Succeeds when the broker has handled everything before: published, subscribed. */
+  readonly roundTrip: Effect.Effect<void, BrokerLost>
+  /** How often the broker has refused a publish to the subject so far; exact for what is before a `roundTrip`. */
+  readonly refusals: (subject: string) => number
+  /** Subscribes; the broker has not confirmed it yet. */
+  readonly subscribe: (
+    subject: string,
+    options: {
+      readonly queue: string | undefined
+      readonly onPayload: (payload: Uint8Array) => void
+      readonly onDenied: (error: SubjectDenied) => void
+    }
+  ) => () => void
+  /** Calls back once when the connection is over, at once when it is already; the result forgets the callback. */
+  readonly onLost: (callback: (error: BrokerLost) => void) => () => void
+}
+
+export interface Options {
+  readonly broker: string
+  /** The name that the broker's monitoring shows. */
+  readonly name: string
+  readonly credentials: Option.Option<BrokerCredentials>
+}
+
+const wrap = (broker: string, nc: NatsConnection): Connection => {
+  const refusals = new Map<string, number>()
+  const listeners = new Set<(error: BrokerLost) => void>()
+  let lost: BrokerLost | undefined
+
+  const over = (cause: unknown): void => {
+    if (lost !== undefined) return
+    lost = new BrokerLost({ broker, cause })
+    for (const listener of listeners) listener(lost)
+    listeners.clear()
+  }
+
+  void nc.closed().then((cause) => over(cause ?? "closed by the broker"))
+  void (async () => {
+    for await (const status of nc.status()) {
+      if (status.type === "staleConnection") {
+        over("no answer to pings")
+        // the client waits for its socket to be written to, which a broker that hangs never lets happen
+        void nc.close()
+      } else if (status.type === "error" && status.error instanceof errors.PermissionViolationError) {
+        const { operation, subject } = status.error
+        if (operation === "publish") refusals.set(subject, (refusals.get(subject) ?? 0) + 1)
+      }
+    }
+  })()
+
+  const onLost = (callback: (error: BrokerLost) => void): () => void => {
+    if (lost !== undefined) {
+      callback(lost)
+      return () => {}
+    }
+    listeners.add(callback)
+    return () => {
+      listeners.delete(callback)
+    }
+  }
+
+  return {
+    maxPayloadBytes: () => nc.info?.max_payload ?? 0,
+    publish: (subject, payload) => {
+      if (lost === undefined && !nc.isClosed()) nc.publish(subject, payload)
+    },
+    // the client does not settle the flushes of a connection that breaks
+    roundTrip: Effect.andThen(
+      Effect.callback<void, BrokerLost>((resume) => {
+        const forget = onLost((error) => resume(Effect.fail(error)))
+        nc.flush().then(() => resume(Effect.void), (cause: unknown) => resume(new BrokerLost({ broker, cause })))
+        return Effect.sync(forget)
+      }),
+      // refusals come before the answer and pass through more turns of the event loop's microtasks
+      Effect.yieldNow
+    ),
+    refusals: (subject) => refusals.get(subject) ?? 0,
+    subscribe: (subject, options) => {
+      // the round trip that has to follow says so
+      if (nc.isClosed()) return () => {}
+      const subscription = nc.subscribe(subject, {
+        ...(options.queue === undefined ? {} : { queue: options.queue }),
+        callback: (error, message) => {
+          if (error === null) options.onPayload(message.data)
+          else options.onDenied(new SubjectDenied({ broker, subject, operation: "subscribe" }))
+        }
+      })
+      return () => {
+        if (!nc.isClosed() && !subscription.isClosed()) subscription.unsubscribe()
+      }
+    },
+    onLost
+  }
+}
+
+const hostAndPort = (broker: string): { readonly host: string; readonly port: number } => {
+  const [, host = "", port] = /^[a-z]+:\/\/(.*?)(?::([0-9]+))?$/i.exec(broker) ?? []
+  return { host: host.replace(/^\[|\]$/g, ""), port: port === undefined ? 4222 : Number(port) }
+}
+
+const dialed = (options: Options): Effect.Effect<NatsConnection, BrokerUnreachable | CredentialsRefused> =>
+  Effect.callback((resume) => {
+    const pending = dial({
+      servers: options.broker.replace(/^[a-z]+:\/\//i, ""),
+      name: options.name,
+      reconnect: false,
+      ignoreClusterUpdates: true,
+      timeout: 2_000,
+      pingInterval: pingMillis,
+      // without it `tls://` would connect in the clear
+      ...(options.broker.toLowerCase().startsWith("tls:") ? { tls: {} } : {}),
+      ...toOptions(options.credentials)
+    })
+    pending.then((nc) => resume(Effect.succeed(nc)), (cause: unknown) =>
+      resume(
+        cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError
+          ? new CredentialsRefused({ broker: options.broker, given: Option.isSome(options.credentials) })
+          : new BrokerUnreachable({ broker: options.broker, cause })
+      ))
+    // it cannot be told to stop: what it comes back with is closed
+    return Effect.sync(() => void pending.then((nc) => nc.close(), () => {}))
+  })
+
+/** Connects, and closes the connection with the scope. */
+export const connect = Effect.fnUntraced(
+  function*(
+    options: Options
+  ): Effect.fn.Return<Connection, BrokerUnreachable | CredentialsRefused, Scope.Scope> {
+    const { broker } = options
+    const { host, port } = hostAndPort(broker)
+    yield* probe(host, port).pipe(
+      Effect.mapError((cause) => new BrokerUnreachable({ broker, cause })),
+      Effect.timeoutOrElse({
+        duration: "1.5 seconds",
+        orElse: () => Effect.fail(new BrokerUnreachable({ broker, cause: "no answer within 1.5 seconds" }))
+      })
+    )
+    const nc = yield* Effect.acquireRelease(
+      dialed(options),
+      (nc) => Effect.promise(() => nc.close()),
+      { interruptible: true }
+    )
+    return wrap(broker, nc)
+  }
+)

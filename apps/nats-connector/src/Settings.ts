@@ -1,0 +1,141 @@
+/**
+ * What the process is started with: flags, then the environment.
+ *
+ * `node:util` parses the flags; a CLI library would double the time to ready.
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { parseArgs } from "node:util"
+
+export interface Settings {
+  readonly connectorId: string
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly errors: "inBand" | "grpc"
+  readonly setPayload: "perKind" | "replaceAll"
+  /** The file of the outside brokers' credentials. */
+  readonly credentialsFile: string | undefined
+  /** The push gateway that was asked for and is not supported. */
+  readonly pushGateway: string | undefined
+}
+
+export type Command =
+  | { readonly _tag: "Run"; readonly settings: Settings }
+  | { readonly _tag: "Help" }
+  | { readonly _tag: "Version" }
+
+/** The process was started wrongly: exit code 2. */
+export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", { problem: Schema.String }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+export const help = `Moves messages between NATS subjects and data pipelines.
+
+Usage: nats-connector --connectorInstanceID ID [--host ADDRESS] [--port PORT]
+
+Flags (a single dash does as well):
+  --connectorInstanceID ID   id of the connector instance; default: CONNECTOR_INSTANCE_ID
+  --host ADDRESS             address to serve gRPC on; default: 0.0.0.0
+  --port PORT                port to serve gRPC on, 0 for a free one; default: 8000
+  --help                     print this
+  --version                  print the version
+
+Environment:
+  CONNECTOR_INSTANCE_ID      id of the connector instance, where no flag gives it
+  NATS_BROKER                NATS servers of the data pipelines; default: nats://127.0.0.1:4222
+  NATS_NAME                  name of the connection to them
+  NATS_TOKEN, NATS_USER, NATS_PASSWORD
+                             credentials for them
+  BROKER_CREDENTIALS_FILE    JSON file with the credentials for the outside brokers
+  KPS_ERRORS                 inBand (default) or grpc: how errors reach the caller
+  KPS_SET_PAYLOAD            perKind (default) or replaceAll: what a SetPayload replaces
+`
+
+const cut = (value: string): string => `"${value.length > 200 ? `${value.slice(0, 200)}…` : value}"`
+
+const usage = (problem: string) => Result.fail(new UsageError({ problem }))
+
+/** Go's flag package, and so the original, takes `-name` for `--name`. */
+const doubled = (arg: string): string => /^-[A-Za-z]{2}/.test(arg) ? `-${arg}` : arg
+
+const flags = {
+  connectorInstanceID: { type: "string" },
+  host: { type: "string" },
+  port: { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" }
+} as const
+
+/** Reads the flags and the environment; an empty variable counts as absent. */
+export const parse = (
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string | undefined>>
+): Result.Result<Command, UsageError> => {
+  const { positionals, tokens, values } = parseArgs({
+    args: args.map(doubled),
+    options: flags,
+    strict: false,
+    tokens: true
+  })
+  for (const token of tokens) {
+    if (token.kind !== "option") continue
+    const known = Object.hasOwn(flags, token.name) ? flags[token.name as keyof typeof flags] : undefined
+    if (known === undefined) return usage(`unknown flag ${cut(token.rawName)}`)
+    const flagForValue = token.inlineValue === false && token.value.startsWith("-")
+    if (known.type === "string" && ((token.value ?? "") === "" || flagForValue)) {
+      return usage(`flag --${token.name} needs a value`)
+    }
+    if (known.type === "boolean" && token.value !== undefined) return usage(`flag --${token.name} takes no value`)
+  }
+  if (values.help === true) return Result.succeed({ _tag: "Help" })
+  if (values.version === true) return Result.succeed({ _tag: "Version" })
+  if (positionals[0] !== undefined) return usage(`unexpected argument ${cut(positionals[0])}`)
+
+  const variable = (name: string): string | undefined => env[name] === "" ? undefined : env[name]
+  const flag = (value: string | boolean | undefined): string | undefined =>
+    typeof value === "string" ? value : undefined
+
+  const connectorId = flag(values.connectorInstanceID) ?? variable("CONNECTOR_INSTANCE_ID")
+  if (connectorId === undefined) {
+    return usage("no connector instance id: set CONNECTOR_INSTANCE_ID or give --connectorInstanceID")
+  }
+  const port = flag(values.port) ?? "8000"
+  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
+    return usage(`flag --port is ${cut(port)}: want a number from 0 to 65535`)
+  }
+  const host = flag(values.host) ?? "0.0.0.0"
+  if (/[\s/]/.test(host)) return usage(`flag --host is ${cut(host)}: want an address or a host name`)
+
+  const errors = oneOf("KPS_ERRORS", variable("KPS_ERRORS"), ["inBand", "grpc"])
+  if (Result.isFailure(errors)) return Result.fail(errors.failure)
+  const setPayload = oneOf("KPS_SET_PAYLOAD", variable("KPS_SET_PAYLOAD"), ["perKind", "replaceAll"])
+  if (Result.isFailure(setPayload)) return Result.fail(setPayload.failure)
+
+  return Result.succeed({
+    _tag: "Run",
+    settings: {
+      connectorId,
+      host,
+      port: Number(port),
+      errors: errors.success,
+      setPayload: setPayload.success,
+      credentialsFile: variable("BROKER_CREDENTIALS_FILE"),
+      pushGateway: variable("PUSH_GW")
+    }
+  })
+}
+
+/** One of the values, the first where none is given. */
+const oneOf = <const A extends string>(
+  name: string,
+  value: string | undefined,
+  values: readonly [A, ...Array<A>]
+): Result.Result<A, UsageError> => {
+  const found = values.find((known) => known === (value ?? values[0]))
+  return found === undefined
+    ? usage(`${name} is ${cut(value ?? "")}: want ${values.map((known) => `"${known}"`).join(" or ")}`)
+    : Result.succeed(found)
+}

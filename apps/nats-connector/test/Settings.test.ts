@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import * as Settings from "../src/Settings.ts"
+
+const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Settings.Settings => {
+  const command = Result.getOrThrow(Settings.parse(args, env))
+  assert(command._tag === "Run")
+  return command.settings
+}
+
+const problem = (args: ReadonlyArray<string>, env: Record<string, string> = {}): string => {
+  const command = Settings.parse(args, { CONNECTOR_INSTANCE_ID: "c-1", ...env })
+  assert(Result.isFailure(command))
+  return command.failure.message
+}
+
+describe("Settings", () => {
+  it("has the defaults of the original", () => {
+    assert.deepStrictEqual(run([], { CONNECTOR_INSTANCE_ID: "c-1" }), {
+      connectorId: "c-1",
+      host: "0.0.0.0",
+      port: 8000,
+      errors: "inBand",
+      setPayload: "perKind",
+      credentialsFile: undefined,
+      pushGateway: undefined
+    })
+  })
+
+  it("takes flags with one dash or two, apart from their value or not", () => {
+    for (
+      const args of [
+        ["--connectorInstanceID", "c-2", "--port", "0"],
+        ["-connectorInstanceID", "c-2", "-port", "0"],
+        ["--connectorInstanceID=c-2", "--port=0"],
+        ["-connectorInstanceID=c-2", "-port=0"]
+      ]
+    ) {
+      const { connectorId, port } = run(args)
+      assert.deepStrictEqual({ connectorId, port }, { connectorId: "c-2", port: 0 })
+    }
+  })
+
+  it("prefers the flag to the environment", () => {
+    assert.strictEqual(run(["--connectorInstanceID", "flag"], { CONNECTOR_INSTANCE_ID: "env" }).connectorId, "flag")
+  })
+
+  it("reads the rest of the environment", () => {
+    const settings = run(["--host", "127.0.0.1"], {
+      CONNECTOR_INSTANCE_ID: "c-1",
+      KPS_ERRORS: "grpc",
+      KPS_SET_PAYLOAD: "replaceAll",
+      BROKER_CREDENTIALS_FILE: "/run/secrets/brokers.json",
+      PUSH_GW: "push:9091"
+    })
+
+    assert.deepStrictEqual(settings, {
+      connectorId: "c-1",
+      host: "127.0.0.1",
+      port: 8000,
+      errors: "grpc",
+      setPayload: "replaceAll",
+      credentialsFile: "/run/secrets/brokers.json",
+      pushGateway: "push:9091"
+    })
+  })
+
+  it("names both ways to give the id when there is none, or an empty one", () => {
+    for (const env of [{}, { CONNECTOR_INSTANCE_ID: "" }]) {
+      const command = Settings.parse([], env)
+      assert(Result.isFailure(command))
+      assert.strictEqual(
+        command.failure.message,
+        "no connector instance id: set CONNECTOR_INSTANCE_ID or give --connectorInstanceID"
+      )
+    }
+  })
+
+  it("names the flag or variable, and the value, that it refuses", () => {
+    assert.strictEqual(problem(["--port", "80000"]), "flag --port is \"80000\": want a number from 0 to 65535")
+    assert.strictEqual(problem(["--port", "http"]), "flag --port is \"http\": want a number from 0 to 65535")
+    assert.strictEqual(problem(["--port"]), "flag --port needs a value")
+    assert.strictEqual(problem(["--port="]), "flag --port needs a value")
+    assert.strictEqual(problem(["--port", "--host", "h"]), "flag --port needs a value")
+    assert.strictEqual(problem(["--host", "http://h"]), "flag --host is \"http://h\": want an address or a host name")
+    assert.strictEqual(problem(["--prot", "1"]), "unknown flag \"--prot\"")
+    assert.strictEqual(problem(["--toString"]), "unknown flag \"--toString\"")
+    assert.strictEqual(problem(["serve"]), "unexpected argument \"serve\"")
+    assert.strictEqual(problem(["--help=no"]), "flag --help takes no value")
+    assert.strictEqual(
+      problem([], { KPS_ERRORS: "inband" }),
+      "KPS_ERRORS is \"inband\": want \"inBand\" or \"grpc\""
+    )
+    assert.strictEqual(
+      problem([], { KPS_SET_PAYLOAD: "all" }),
+      "KPS_SET_PAYLOAD is \"all\": want \"perKind\" or \"replaceAll\""
+    )
+  })
+
+  it("cuts what it echoes", () => {
+    assert.isBelow(problem([], { KPS_ERRORS: "x".repeat(10_000) }).length, 300)
+  })
+
+  it("gives help and version without an id", () => {
+    for (const flag of ["--help", "-help", "-h"]) {
+      assert.deepStrictEqual(Settings.parse([flag], {}), Result.succeed({ _tag: "Help" as const }))
+    }
+    assert.deepStrictEqual(Settings.parse(["--version"], {}), Result.succeed({ _tag: "Version" as const }))
+  })
+
+  it("has help for every flag and variable that it reads", () => {
+    for (
+      const name of [
+        "--connectorInstanceID",
+        "--host",
+        "--port",
+        "--help",
+        "--version",
+        "CONNECTOR_INSTANCE_ID",
+        "NATS_BROKER",
+        "NATS_NAME",
+        "BROKER_CREDENTIALS_FILE",
+        "KPS_ERRORS",
+        "KPS_SET_PAYLOAD"
+      ]
+    ) assert.include(Settings.help, name)
+  })
+})
