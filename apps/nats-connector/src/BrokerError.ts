@@ -71,8 +71,8 @@ export class SubjectDenied extends Schema.TaggedError<SubjectDenied>()("SubjectD
 export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("MessageTooLarge", {
   broker: Schema.String,
   subject: Schema.String,
-  byteLength: Schema.Number,
-  limit: Schema.Number
+  byteLength: Schema.Finite,
+  limit: Schema.Finite
 }) {
   override get message(): string {
     return `message of ${this.byteLength} bytes on "${

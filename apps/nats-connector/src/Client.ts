@@ -151,13 +151,7 @@ export const connect = Effect.fnUntraced(
   ): Effect.fn.Return<Connection, BrokerUnreachable | CredentialsRefused, Scope.Scope> {
     const { broker } = options
     const { host, port } = hostAndPort(broker)
-    yield* probe(host, port).pipe(
-      Effect.mapError((cause) => new BrokerUnreachable({ broker, cause })),
-      Effect.timeoutOrElse({
-        duration: "1.5 seconds",
-        orElse: () => Effect.fail(new BrokerUnreachable({ broker, cause: "no answer within 1.5 seconds" }))
-      })
-    )
+    yield* probe(broker, host, port)
     const nc = yield* Effect.acquireRelease(
       dialed(options),
       (nc) => Effect.promise(() => nc.close()),

@@ -34,7 +34,7 @@ export class Credentials extends Context.Service<Credentials, {
 
 /** No broker gets any. */
 export const layerNone: Layer.Layer<Credentials> = Layer.succeed(Credentials, {
-  of: () => Effect.succeed(Option.none())
+  of: () => Effect.succeedNone
 })
 
 /**

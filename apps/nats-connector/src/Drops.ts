@@ -17,7 +17,7 @@ export const messagesDropped = Event.alert("messagesDropped", {
     /** The outside subject. */
     Subject: Schema.String,
     /** How many since the stream was opened; exact. */
-    Dropped: Schema.Number
+    Dropped: Schema.Finite
   })
 })
 
