@@ -3,4 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as ClientError from "./ClientError.ts"
 export * as ConnectorClient from "./ConnectorClient.ts"
+export * as Endpoint from "./Endpoint.ts"
+export type { HealthStatus } from "./Health.ts"
