@@ -35,7 +35,7 @@ export type MetadataCodec = Schema.ConstraintCodec<unknown, unknown>
  * @category models
  * @since 0.1.0
  */
-export interface AlertDefinition<in out Name extends string, in out Metadata extends MetadataCodec> {
+export interface AlertDefinition<out Name extends string, out Metadata extends MetadataCodec> {
   readonly kind: "alert"
   /** The `id` on the wire: the kind of alert. */
   readonly name: Name
@@ -53,7 +53,7 @@ export interface AlertDefinition<in out Name extends string, in out Metadata ext
  * @category models
  * @since 0.1.0
  */
-export interface StatusDefinition<in out Name extends string, in out Metadata extends MetadataCodec> {
+export interface StatusDefinition<out Name extends string, out Metadata extends MetadataCodec> {
   readonly kind: "status"
   /** The `id` on the wire: the kind of status. */
   readonly name: Name
