@@ -5,68 +5,24 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { Sink, Source } from "./Delivery.ts"
 import type { Failure } from "./Failure.ts"
+import { bind, type Bound, type Config, type Direction, type Hooks, type Implementation } from "./Implementation.ts"
 
-/**
- * Which streams a connector's class supports.
- *
- * @category models
- * @since 0.1.0
- */
-export type Direction = "INGRESS" | "EGRESS" | "BIDIRECTIONAL"
-
-/**
- * Which way one stream flows: from outside to the channel, or from the channel to outside.
- *
- * @category models
- * @since 0.1.0
- */
-export type StreamDirection = "INGRESS" | "EGRESS"
-
-/**
- * The connector's config in force, decoded.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Config<out C> {
-  readonly get: Effect.Effect<C>
-  /** The value in force first, then each change. Never ends. */
-  readonly changes: Stream.Stream<C>
-}
-
-/**
- * One stream that the platform asked for, decoded.
- *
- * @category models
- * @since 0.1.0
- */
-export interface StreamOf<out S, out C> {
-  readonly id: string
-  /** The channel on the platform's transport; the framework reads or writes it, not the author. */
-  readonly channel: string
-  readonly parameters: S
-  readonly config: Config<C>
-}
-
-/**
- * One stream that the outside system offers.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Discovered<out S> {
-  readonly id: string
-  readonly direction: StreamDirection
-  readonly parameters: S
-}
+export type {
+  Bound,
+  Config,
+  Direction,
+  Discovered,
+  Implementation,
+  StreamDirection,
+  StreamOf,
+  Tagged
+} from "./Implementation.ts"
 
 /**
  * An error is allowed only if the failures table has a row for its tag.
@@ -75,28 +31,6 @@ export interface Discovered<out S> {
  * @since 0.1.0
  */
 export type Known<Failures> = { readonly _tag: keyof Failures & string }
-
-type Open<A, S, C, E, R> = (stream: StreamOf<S, C>) => Effect.Effect<A, E, R>
-
-/**
- * What an author writes: how to open a stream of each direction the class has, and what there is to open.
- *
- * **Details**
- *
- * Opening (the effect) is apart from running (the source, the sink): "the stream is up" is known even when nothing
- * flows, and the opening bounds how long SetPayload waits. Each opening runs in the stream's own `Scope`: what it
- * acquires is released when the stream stops, before another of its id starts. Openings of different streams overlap;
- * those of one id never do. `discover` runs when GetPayload asks for streams, and for one caller at a time.
- *
- * @category models
- * @since 0.1.0
- */
-export type Implementation<D extends Direction, S, C, E, R> =
-  & (D extends "INGRESS" | "BIDIRECTIONAL" ? { readonly ingress: Open<Source<E, R>, S, C, E, R> }
-    : { readonly ingress?: never })
-  & (D extends "EGRESS" | "BIDIRECTIONAL" ? { readonly egress: Open<Sink<E, R>, S, C, E, R> }
-    : { readonly egress?: never })
-  & { readonly discover?: Effect.Effect<ReadonlyArray<Discovered<S>>, E, R> }
 
 /**
  * Identifies the implementation of the connector called `Name` in a context.
@@ -121,29 +55,12 @@ export interface ConfigOf<in out Name extends string> {
 }
 
 /**
- * Any error of an author: the failures table is looked up by its tag.
+ * Any schema that needs no services to decode and encode.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Tagged {
-  readonly _tag: string
-}
-
-/**
- * What the server finds in the context: the author's requirements are captured, so that it needs none of them.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Bound<in out S, in out C> {
-  readonly ingress: Option.Option<Open<Source<Tagged, Scope.Scope>, S, C, Tagged, Scope.Scope>>
-  readonly egress: Option.Option<Open<Sink<Tagged, Scope.Scope>, S, C, Tagged, Scope.Scope>>
-  readonly discover: Option.Option<Effect.Effect<ReadonlyArray<Discovered<S>>, Tagged, Scope.Scope>>
-  readonly config: Config<C>
-  /** Puts a config in force: `config.get` and `config.changes` give it from then on. */
-  readonly setConfig: (config: C) => Effect.Effect<void>
-}
+export type AnyCodec = Schema.ConstraintCodec<unknown, unknown>
 
 /**
  * Everything about a connector that is not code: the class document, decoding, types and docs come from here.
@@ -153,15 +70,15 @@ export interface Bound<in out S, in out C> {
  */
 export interface Definition<
   D extends Direction,
-  Stream_ extends Schema.Codec<any, any>,
-  Config_ extends Schema.Codec<any, any>,
+  Stream_ extends AnyCodec,
+  Config_ extends AnyCodec,
   Failures extends Record<string, Failure>
 > {
   readonly version: string
   readonly description: string
   readonly direction: D
   /** Values given when an instance is created; they fill the Kubernetes template. Default: none. */
-  readonly staticParameters?: Schema.Codec<any, any>
+  readonly staticParameters?: AnyCodec
   /** The parameters of one stream: what `Stream.metadata` decodes to. */
   readonly stream: Stream_
   /** Must decode `{}`: a connector has a config before the platform sends one. */
@@ -171,7 +88,8 @@ export interface Definition<
   /** A row for every error the implementation can fail with, by its tag. */
   readonly failures: Failures
   /** Whether a config change restarts the streams; default: never. */
-  readonly restartOn?: (before: Config_["Type"], after: Config_["Type"]) => boolean
+  // A method, which TypeScript compares less strictly: else no connector with a config would be an `Any`.
+  restartOn?(before: Config_["Type"], after: Config_["Type"]): boolean
 }
 
 /**
@@ -183,8 +101,8 @@ export interface Definition<
 export interface Connector<
   Name extends string,
   D extends Direction,
-  Stream_ extends Schema.Codec<any, any>,
-  Config_ extends Schema.Codec<any, any>,
+  Stream_ extends AnyCodec,
+  Config_ extends AnyCodec,
   Failures extends Record<string, Failure>
 > {
   readonly name: Name
@@ -204,10 +122,12 @@ export interface Connector<
  * @category models
  * @since 0.1.0
  */
-export type Any<Name extends string = string> = Pick<
-  Connector<Name, any, any, any, any>,
-  "name" | "definition" | "Implemented"
->
+export interface Any<Name extends string = string> {
+  readonly name: Name
+  readonly definition: Definition<Direction, AnyCodec, AnyCodec, Record<string, Failure>>
+  // oxlint-disable-next-line typescript/no-explicit-any -- a service's shape is invariant: no other bound fits all
+  readonly Implemented: Context.Service<Implemented<Name>, Bound<any, any>>
+}
 
 /**
  * Makes a connector from its name and its definition.
@@ -222,8 +142,8 @@ export type Any<Name extends string = string> = Pick<
 export const make = <const Name extends string>(name: Name) =>
 <
   const D extends Direction,
-  Stream_ extends Schema.Codec<any, any>,
-  Config_ extends Schema.Codec<any, any>,
+  Stream_ extends AnyCodec,
+  Config_ extends AnyCodec,
   const Failures extends Record<string, Failure>
 >(definition: Definition<D, Stream_, Config_, Failures>): Connector<Name, D, Stream_, Config_, Failures> => {
   const Implemented = Context.Service<Implemented<Name>, Bound<Stream_["Type"], Config_["Type"]>>(
@@ -237,7 +157,9 @@ export const make = <const Name extends string>(name: Name) =>
     definition,
     Implemented,
     Config,
-    toLayer: (build) =>
+    toLayer: <E extends Known<Failures>, RS, EB, RB>(
+      build: Effect.Effect<Implementation<D, Stream_["Type"], Config_["Type"], E, RS>, EB, RB>
+    ) =>
       Layer.effect(
         Implemented,
         Effect.gen(function*() {
@@ -247,32 +169,14 @@ export const make = <const Name extends string>(name: Name) =>
             get: SubscriptionRef.get(ref),
             changes: SubscriptionRef.changes(ref)
           }
-          // What the author's hooks still need is in the context that the layer is built in.
-          const captured = Context.add(yield* Effect.context<any>(), Config, config)
-          const implementation = yield* Effect.provideContext(build, captured)
-          return bind(implementation, captured, config, (next) => SubscriptionRef.set(ref, next))
+          const around = yield* Effect.context<Exclude<RS | RB, Scope.Scope | ConfigOf<Name>> | Scope.Scope>()
+          // One cast: what was subtracted from the requirements is added here, which TypeScript cannot follow.
+          const captured = Context.add(around, Config, config) as Context.Context<RS | RB>
+          const hooks: Hooks<Stream_["Type"], Config_["Type"], E, RS> = yield* Effect.provideContext(build, captured)
+          return bind(hooks, captured, config, (next) =>
+            Effect.flatMap(SubscriptionRef.get(ref), (inForce) =>
+              Equal.equals(inForce, next) ? Effect.void : SubscriptionRef.set(ref, next)))
         })
-      ) as any // one cast: the captured context is what the declared type subtracts
-  }
-}
-
-const bind = (
-  implementation: Implementation<any, any, any, any, any>,
-  captured: Context.Context<any>,
-  config: Config<any>,
-  setConfig: (config: any) => Effect.Effect<void>
-): Bound<any, any> => {
-  // The stream's own Scope must win over the one the layer was built in.
-  const own = Context.omit(Scope.Scope)(captured) as Context.Context<any>
-  const give = <A, E>(effect: Effect.Effect<A, E, any>): Effect.Effect<A, E, Scope.Scope> =>
-    Effect.updateContext(effect, (mine: Context.Context<Scope.Scope>) => Context.merge(own, mine))
-  const bound = (open: ((stream: any) => Effect.Effect<any, any, any>) | undefined) =>
-    Option.map(Option.fromNullishOr(open), (open) => (stream: any) => give(open({ ...stream, config })))
-  return {
-    ingress: bound(implementation.ingress),
-    egress: bound(implementation.egress),
-    discover: Option.map(Option.fromNullishOr(implementation.discover), give),
-    config,
-    setConfig
+      )
   }
 }
