@@ -8,7 +8,8 @@ const json = (name: string) => JSON.parse(text(name))
 const { definition, name } = NatsConnector
 
 /** The schema of parameters as a class document has it. */
-const draft07 = (schema: Schema.Top) => JsonSchema.toDocumentDraft07(Schema.toJsonSchemaDocument(schema))
+const draft07 = (schema: Schema.Top) =>
+  JsonSchema.toDocumentDraft07(Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }))
 
 const fits = (schema: Schema.Codec<unknown, unknown>, value: unknown) =>
   Result.isSuccess(Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })(value))
