@@ -177,7 +177,8 @@ export const bind = <S, C, E extends Tagged, R>(
   }
   const sink = (self: Sink<E, R>): Sink<E, Scope.Scope> => ({
     idempotent: self.idempotent,
-    deliver: (batch) => effect(self.deliver(batch))
+    deliver: (batch) => effect(self.deliver(batch)),
+    ...(self.check === undefined ? {} : { check: effect(self.check) })
   })
   const opening = <A, B>(open: Open<A, S, C, E, R>, within: (self: A) => B): Open<B, S, C, E, Scope.Scope> => (given) =>
     Effect.map(effect(open({ ...given, config })), within)
