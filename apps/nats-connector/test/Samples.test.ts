@@ -7,11 +7,13 @@ const text = (name: string): string => readFileSync(new URL(`../samples/${name}`
 const json = (name: string) => JSON.parse(text(name))
 const { definition, name } = NatsConnector
 
+type AnyCodec = NonNullable<typeof definition.staticParameters>
+
 /** The schema of parameters as a class document has it. */
-const draft07 = (schema: Schema.Top) =>
+const draft07 = (schema: AnyCodec) =>
   JsonSchema.toDocumentDraft07(Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }))
 
-const fits = (schema: Schema.Codec<unknown, unknown>, value: unknown) =>
+const fits = (schema: AnyCodec, value: unknown) =>
   Result.isSuccess(Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })(value))
 
 describe("samples", () => {
