@@ -121,8 +121,10 @@ export const make = (options: Options = {}): Effect.Effect<Events["Service"]> =>
     const update = (change: (clock: Clock) => void): Effect.Effect<void> =>
       Effect.clockWith((clock) => {
         change(clock)
-        for (const wake of waiting) wake()
+        // Taken out first: who is woken may wait again before the next one is.
+        const woken = Array.from(waiting)
         waiting.clear()
+        for (const wake of woken) wake()
         return Effect.void
       })
 
@@ -160,7 +162,10 @@ export const make = (options: Options = {}): Effect.Effect<Events["Service"]> =>
       let seen: ReadonlyArray<EventPayload> | undefined
       const next: Effect.Effect<ReadonlyArray<EventPayload>> = Effect.clockWith((clock) => {
         const current = table.snapshot(clock)
-        if (current === seen) return Effect.andThen(changeAfter(current, clock), next)
+        // The yield lets those who raise and set go on first: many changes in a row are told as one.
+        if (current === seen) {
+          return changeAfter(current, clock).pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(next))
+        }
         seen = current
         return Effect.succeed(current)
       })
