@@ -1,0 +1,20 @@
+/**
+ * The `kps` command with all its subcommands: one file each under `commands/`.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "effect/cli/Command"
+import * as Config from "./commands/Config.ts"
+import * as Events from "./commands/Events.ts"
+import * as Health from "./commands/Health.ts"
+import * as Set from "./commands/Set.ts"
+import * as Stream from "./commands/Stream.ts"
+
+/**
+ * @category commands
+ * @since 0.1.0
+ */
+export const command = Command.make("kps").pipe(
+  Command.withDescription("Looks into running KPS connectors, and tells them what to do"),
+  Command.withSubcommands([Config.command, Events.command, Health.command, Set.command, Stream.command])
+)

@@ -1,0 +1,116 @@
+/**
+ * Failures as the person at the terminal sees them: what failed, what to do, and the exit code.
+ *
+ * Exit codes: 0 done; 1 the connector refused, failed or does not serve; 2 the command line or a file is wrong;
+ * 3 the connector could not be reached or did not answer in time.
+ *
+ * @since 0.1.0
+ */
+import type { ClientError, Endpoint } from "@kps/client"
+import * as Schema from "effect/Schema"
+import type { InvalidDocument } from "./DesiredState.ts"
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotServing extends Schema.TaggedError<NotServing>("@kps/cli/Report/NotServing")("NotServing", {
+  endpoint: Schema.String,
+  status: Schema.String
+}) {
+  override get message(): string {
+    return `the connector at ${this.endpoint} is ${this.status}`
+  }
+}
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadAssignment extends Schema.TaggedError<BadAssignment>("@kps/cli/Report/BadAssignment")("BadAssignment", {
+  text: Schema.String
+}) {
+  override get message(): string {
+    return this.text === ""
+      ? "nothing to set: want key=value or --unset KEY"
+      : `want key=value, got ${JSON.stringify(this.text)}`
+  }
+}
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnreadableFile
+  extends Schema.TaggedError<UnreadableFile>("@kps/cli/Report/UnreadableFile")("UnreadableFile", {
+    file: Schema.String,
+    cause: Schema.Defect()
+  })
+{
+  override get message(): string {
+    return `cannot read ${JSON.stringify(this.file)}: ${this.cause instanceof Error ? this.cause.message : "unknown"}`
+  }
+}
+
+/**
+ * Everything a command can fail with.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type Failure =
+  | ClientError.SetPayloadError
+  | Endpoint.InvalidEndpoint
+  | InvalidDocument
+  | NotServing
+  | BadAssignment
+  | UnreadableFile
+
+/**
+ * @category reporting
+ * @since 0.1.0
+ */
+export const exitCode = (failure: Failure): number => {
+  switch (failure._tag) {
+    case "InvalidEndpoint":
+    case "InvalidDocument":
+    case "BadAssignment":
+    case "UnreadableFile":
+      return 2
+    case "Unreachable":
+    case "DeadlineExceeded":
+      return 3
+    default:
+      return 1
+  }
+}
+
+const advice = (failure: Failure): string | undefined => {
+  switch (failure._tag) {
+    case "Unreachable":
+      return "is the connector running, and is --endpoint where it serves?"
+    case "DeadlineExceeded":
+      return "ask again, or give it more time with --deadline"
+    case "InvalidRequest":
+      return failure.reason === "WrongConnector" ? "give the id of this instance with --connector-id" : undefined
+    case "StreamsFailed":
+      return failure.isRetryable
+        ? "the connector goes on trying; watch it with kps events --follow"
+        : "mend what is named, then set it again"
+    case "InvalidDocument":
+      return "nothing was sent"
+    default:
+      return undefined
+  }
+}
+
+/**
+ * The lines for standard error.
+ *
+ * @category reporting
+ * @since 0.1.0
+ */
+export const text = (failure: Failure): string => {
+  const hint = advice(failure)
+  return `kps: ${failure.message}${hint === undefined ? "" : `\n     ${hint}`}`
+}
