@@ -1,0 +1,50 @@
+/**
+ * Ends the processes that were started here when this one can no longer do it: after a SIGKILL.
+ *
+ * A shell of its own session waits at the end of a pipe. While all is well it is told which processes run; when the
+ * pipe closes and some still do, it ends them, by their pid.
+ */
+import { Context, Effect, Layer } from "effect"
+import { spawn } from "node:child_process"
+
+const script = `
+while read -r line; do pids=$line; done
+[ -n "$pids" ] || exit 0
+kill -TERM $pids 2>/dev/null
+for i in 1 2 3 4 5; do
+  sleep 1
+  kill -0 $pids 2>/dev/null || exit 0
+done
+kill -KILL $pids 2>/dev/null
+`
+
+export class Guard extends Context.Service<Guard, {
+  /** Ends this process after this one's death, until `release`. */
+  readonly watch: (pid: number) => Effect.Effect<void>
+  /** The process has ended: its pid may be somebody else's soon. */
+  readonly release: (pid: number) => Effect.Effect<void>
+}>()("demo/Guard") {}
+
+const make = Effect.gen(function*() {
+  const shell = yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      const shell = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true })
+      // without it (no /bin/sh, or somebody ended it) all works but for what it is there for
+      shell.on("error", () => {})
+      shell.stdin.on("error", () => {})
+      shell.unref()
+      return shell
+    }),
+    (shell) => Effect.sync(() => shell.stdin.end("\n"))
+  )
+  const pids = new Set<number>()
+  const tell = Effect.sync(() => {
+    shell.stdin.write(`${[...pids].join(" ")}\n`)
+  })
+  return Guard.of({
+    watch: (pid) => Effect.andThen(Effect.sync(() => pids.add(pid)), tell),
+    release: (pid) => Effect.andThen(Effect.sync(() => pids.delete(pid)), tell)
+  })
+})
+
+export const layer: Layer.Layer<Guard> = Layer.effect(Guard, make)

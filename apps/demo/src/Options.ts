@@ -1,0 +1,140 @@
+/**
+ * What the command line asks for.
+ */
+import { Effect, Schema } from "effect"
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+
+/** Where the messages come from. */
+export type Input =
+  | { readonly _tag: "Generated" }
+  | { readonly _tag: "File"; readonly path: string }
+  | { readonly _tag: "Stdin" }
+
+export interface Options {
+  /** How many messages to send at most; absent: until the input ends, or for ever. */
+  readonly once?: number
+  /** Messages a second at most. Default: 100 generated readings a second, 20,000 lines of an input a second. */
+  readonly rate: number
+  readonly input: Input
+}
+
+/** A command line that cannot be understood: nothing was started. */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>("demo/Options/InvalidOption")("InvalidOption", {
+  option: Schema.String,
+  /** What was given; absent: nothing was. */
+  got: Schema.optionalKey(Schema.String),
+  /** What is allowed there. */
+  want: Schema.String
+}) {
+  override get message(): string {
+    const got = this.got === undefined ? "" : ` ${JSON.stringify(this.got.slice(0, 200))}`
+    return `${this.option}${got}: want ${this.want}`
+  }
+}
+
+export const maxOnce = 1_000_000_000
+export const minRate = 0.1
+export const maxRate = 1_000_000
+export const generatedRate = 100
+export const inputRate = 20_000
+
+export const help = `Runs a connector with real messages through it, on this machine alone.
+
+  npm start -- [--once N] [--rate R] [--input FILE]
+
+Two nats-servers are started (the platform's transport and the outside world), and the NATS connector as a process of
+its own. Messages go out to the subject nats_in, through the connector to a pipeline that echoes them, and through the
+connector again to nats_out, where they are counted. Ctrl-C ends it: what is under way is waited for, then summed up.
+
+  --once N      send N messages, wait until they are out, and end (1 to ${maxOnce})
+  --rate R      messages a second at most, ${minRate} to ${maxRate}
+                (default: ${generatedRate} for generated sensor readings, ${inputRate} for lines of an input)
+  --input FILE  send the lines of FILE ("-": standard input) instead of sensor readings, and end; with --once N the
+                first N lines. A line ends with LF or CR LF; its bytes travel as they are.
+  --help        this text
+
+Each message is "SEQUENCE CRC32 " in ASCII and then the reading or the line: so what is lost, doubled or damaged on the
+way is known and not guessed.
+
+Flow control: core NATS drops what nobody takes in time. So at most 4096 messages or 8 MiB are under way at once, and
+nothing is sent while a broker is away or a stream does not run. A real outside world would not wait; what is lost
+all the same is counted.
+
+The last line is "N sent, N delivered, N lost, N duplicated". Exit status: 0 when all came out, or when it ran without
+an end and was told to stop; 1 when something was lost, doubled or not sent, or could not go on; 2 for bad options.
+`
+
+const numberFrom = (option: string, got: string, want: string, allowed: (n: number) => boolean) => {
+  const n = /^\d+(\.\d+)?$/.test(got) ? Number(got) : Number.NaN
+  return allowed(n) ? Effect.succeed(n) : Effect.fail(new InvalidOption({ option, got, want }))
+}
+
+const inputOf = (path: string, folder: string): Input =>
+  path === "-" ? { _tag: "Stdin" } : { _tag: "File", path: resolve(folder, path) }
+
+/**
+ * Reads the command line; succeeds with `"help"` when that was asked for.
+ *
+ * **Details**
+ *
+ * One leading `--` is skipped: `pnpm start -- --once 5` hands it on, `npm start` does not. An option given twice counts
+ * as the last one says. Relative paths start from `folder`.
+ */
+export const parse = Effect.fnUntraced(
+  function*(args: ReadonlyArray<string>, folder: string): Effect.fn.Return<Options | "help", InvalidOption> {
+    const given = new Map<string, string>()
+    const { tokens } = parseArgs({
+      args: args[0] === "--" ? args.slice(1) : [...args],
+      options: {
+        once: { type: "string" },
+        rate: { type: "string" },
+        input: { type: "string" },
+        help: { type: "boolean", short: "h" }
+      },
+      strict: false,
+      tokens: true
+    })
+    for (const token of tokens) {
+      if (token.kind === "positional") {
+        return yield* new InvalidOption({ option: "argument", got: token.value, want: "none, see --help" })
+      }
+      if (token.kind !== "option") continue
+      if (token.name === "help") return "help"
+      if (token.name !== "once" && token.name !== "rate" && token.name !== "input") {
+        const want = "one of --once, --rate, --input, --help"
+        return yield* new InvalidOption({ option: "option", got: token.rawName, want })
+      }
+      // "--once --rate 5": the value was forgotten
+      const forgotten = token.inlineValue === false && token.value?.startsWith("--")
+      if (token.value === undefined || token.value === "" || forgotten) {
+        const want = token.name === "input" ? "a file, or - for standard input" : "a number after it"
+        return yield* new InvalidOption({ option: token.rawName, want })
+      }
+      given.set(token.name, token.value)
+    }
+    const once = given.get("once")
+    const rate = given.get("rate")
+    const path = given.get("input")
+    const input: Input = path === undefined ? { _tag: "Generated" } : inputOf(path, folder)
+    return {
+      ...(once === undefined ? {} : {
+        once: yield* numberFrom(
+          "--once",
+          once,
+          `a whole number from 1 to ${maxOnce}`,
+          (n) => Number.isInteger(n) && n >= 1 && n <= maxOnce
+        )
+      }),
+      rate: rate === undefined
+        ? input._tag === "Generated" ? generatedRate : inputRate
+        : yield* numberFrom(
+          "--rate",
+          rate,
+          `a number of messages a second from ${minRate} to ${maxRate}`,
+          (n) => n >= minRate && n <= maxRate
+        ),
+      input
+    }
+  }
+)

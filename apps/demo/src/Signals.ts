@@ -1,0 +1,43 @@
+/**
+ * When this process is told to end.
+ */
+import { Clock, Deferred, Effect } from "effect"
+import type { Scope } from "effect"
+
+export interface Signals {
+  /** Succeeds when the process is told to end, with what told it. */
+  readonly stop: Effect.Effect<string>
+  /** Succeeds when it is told so again: not to wait for anything. */
+  readonly hurry: Effect.Effect<void>
+}
+
+const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const
+
+/** One Ctrl-C arrives more than once: the terminal sends it to every process, and `npm start` hands its own on. */
+const sameKeyMillis = 1_000
+
+/** Listens as long as the scope is open, also for a reader of standard output that has gone away. */
+export const make: Effect.Effect<Signals, never, Scope.Scope> = Effect.gen(function*() {
+  const clock = yield* Clock.Clock
+  const stop = yield* Deferred.make<string>()
+  const hurry = yield* Deferred.make<void>()
+  let first: number | undefined
+  const onSignal = (signal: string): void => {
+    const now = clock.currentTimeMillisUnsafe()
+    first ??= now
+    Deferred.doneUnsafe(stop, Effect.succeed(signal))
+    if (now - first >= sameKeyMillis) Deferred.doneUnsafe(hurry, Effect.void)
+  }
+  const onOutputGone = (): void => onSignal("its output is closed")
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      for (const name of names) process.on(name, onSignal)
+      process.stdout.on("error", onOutputGone)
+    }),
+    () =>
+      Effect.sync(() => {
+        for (const name of names) process.off(name, onSignal)
+      })
+  )
+  return { stop: Deferred.await(stop), hurry: Deferred.await(hurry) }
+})
