@@ -11,6 +11,7 @@ import { type ConnectRouter, createClient, createRouterTransport, type Transport
 import {
   ConnectorService,
   type EventPayload,
+  HealthV1,
   type Payload,
   PayloadKind,
   type PayloadSchema,
@@ -138,18 +139,14 @@ export const make = (options: MakeOptions): ConnectorClient["Service"] => {
   const deadline = Duration.fromInputUnsafe(options.deadline ?? Duration.infinity)
   const client = createClient(ConnectorService, transport)
   const health = Health.make(transport, { endpoint, deadline })
-  const span = (method: string) =>
+  const span = (service: string, method: string) =>
     ({
       kind: "client",
-      attributes: {
-        "rpc.system": "grpc",
-        "rpc.service": ConnectorService.typeName,
-        "rpc.method": method,
-        "server.address": endpoint
-      }
+      attributes: { "rpc.system": "grpc", "rpc.service": service, "rpc.method": method, "server.address": endpoint }
     }) as const
+  const contract = ConnectorService.typeName
 
-  const getPayload = Effect.fn("ConnectorClient.getPayload", span("GetPayload"))((kind: PayloadKind) =>
+  const getPayload = Effect.fn("ConnectorClient.getPayload", span(contract, "GetPayload"))((kind: PayloadKind) =>
     Call.runChecked(
       { rpc: "GetPayload", endpoint, deadline },
       (options) => client.getPayload({ connectorId, kind }, options),
@@ -157,7 +154,7 @@ export const make = (options: MakeOptions): ConnectorClient["Service"] => {
     ).pipe(Effect.map(({ payloads }): ReadonlyArray<Payload> => payloads))
   )
 
-  const setPayload = Effect.fn("ConnectorClient.setPayload", span("SetPayload"))((
+  const setPayload = Effect.fn("ConnectorClient.setPayload", span(contract, "SetPayload"))((
     payloads: ReadonlyArray<MessageInitShape<typeof PayloadSchema>>
   ) =>
     Call.runChecked(
@@ -190,9 +187,9 @@ export const make = (options: MakeOptions): ConnectorClient["Service"] => {
       Call.refused
     ).pipe(
       Effect.map(({ eventPayloads }): ReadonlyArray<EventPayload> => eventPayloads),
-      Effect.withSpan("ConnectorClient.getEvents", span("GetEvents"))
+      Effect.withSpan("ConnectorClient.getEvents", span(contract, "GetEvents"))
     ),
-    health: health.check,
+    health: Effect.fn("ConnectorClient.health", span(HealthV1.Health.typeName, "Check"))(health.check),
     watchHealth: health.watch
   })
 }

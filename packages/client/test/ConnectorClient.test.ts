@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf"
+import { Code, ConnectError } from "@connectrpc/connect"
 import { assert, describe, expectTypeOf, it, vi } from "@effect/vitest"
 import { type ClientError, ConnectorClient } from "@kps/client"
 import {
@@ -186,6 +187,45 @@ describe("ConnectorClient in process", () => {
 
       assert.strictEqual(error._tag, "DeadlineExceeded")
       assert.isTrue(told !== undefined && told <= 50)
+    }))
+})
+
+describe("a client on a transport of the caller's", () => {
+  const failing = (cause: unknown) =>
+    Effect.flip(
+      ConnectorClient.make({
+        connectorId: "c-1",
+        endpoint: "localhost:1",
+        transport: { unary: () => Promise.reject(cause), stream: () => Promise.reject(cause) }
+      }).getEvents
+    )
+
+  it.effect("names the error of each address of a host with several", () =>
+    Effect.gen(function*() {
+      const cause = new AggregateError([
+        new Error("connect ECONNREFUSED ::1:1"),
+        new Error("connect EPERM 127.0.0.1:1")
+      ])
+      const error = yield* failing(new ConnectError("", Code.Unavailable, undefined, undefined, cause))
+
+      assert.strictEqual(error._tag, "Unreachable")
+      assert.strictEqual(
+        error.message,
+        "cannot reach a connector at localhost:1: Error: connect ECONNREFUSED ::1:1, Error: connect EPERM 127.0.0.1:1"
+      )
+    }))
+
+  it.effect("takes what a network says for unreachable, and anything else for a failure of the call", () =>
+    Effect.gen(function*() {
+      const system = (code: string) => Object.assign(new Error(code), { code })
+      const internal = (cause: Error) => new ConnectError(cause.message, Code.Internal, undefined, undefined, cause)
+
+      assert.strictEqual((yield* failing(internal(system("EHOSTUNREACH"))))._tag, "Unreachable")
+      assert.strictEqual((yield* failing(internal(system("ERR_HTTP2_SESSION_ERROR"))))._tag, "Unreachable")
+      assert.strictEqual((yield* failing(new ConnectError("gone", Code.Aborted)))._tag, "Unreachable")
+      assert.strictEqual((yield* failing(internal(system("ERR_BUFFER_TOO_LARGE"))))._tag, "Rejected")
+      const bug = yield* failing(new TypeError("x is not a function"))
+      assert.deepInclude(fields(bug), { _tag: "Rejected", code: "UNKNOWN", text: "x is not a function" })
     }))
 })
 

@@ -84,8 +84,6 @@ describe("the gRPC client", () => {
         error.message,
         `cannot reach a connector at 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`
       )
-      // a name with several addresses fails once for each
-      assert.match((yield* failing(`localhost:${port}`)).message, /ECONNREFUSED/)
     }))
 
   const strangers = {
@@ -101,13 +99,18 @@ describe("the gRPC client", () => {
   for (const [name, start] of Object.entries(strangers)) {
     it.effect(`cannot reach a connector at ${name}, and lives`, () =>
       Effect.gen(function*() {
+        const uncaught: Array<unknown> = []
+        const collect = (error: unknown) => uncaught.push(error)
+        process.on("uncaughtExceptionMonitor", collect)
+        yield* Effect.addFinalizer(() => Effect.sync(() => process.off("uncaughtExceptionMonitor", collect)))
         const endpoint = yield* start
         const error = yield* failing(endpoint)
+        // a session that fails after its client was closed would take down the process within the next turns
+        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
 
         assert.strictEqual(error._tag, "Unreachable")
         assert.match(error.message, /^cannot reach a connector at 127\.0\.0\.1:\d+: .+$/)
-        // a session that fails after its client was closed would take down the process in the next turns
-        yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+        assert.deepStrictEqual(uncaught, [])
       }))
   }
 
