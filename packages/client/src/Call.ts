@@ -73,10 +73,10 @@ export const refused = (call: Call, answer: Answer.Answer): InvalidRequest | Rej
  * @since 0.1.0
  */
 export const notApplied = (call: Call, answer: Answer.Answer): InvalidRequest | StreamsFailed | Rejected => {
-  const { code, failures, violations } = answer
+  const { code, failures, text, violations } = answer
   // with a violation nothing was applied, so no stream was tried
   return violations.length === 0 && Arr.isReadonlyArrayNonEmpty(failures)
-    ? new StreamsFailed({ endpoint: call.endpoint, rpc: call.rpc, code, failures })
+    ? new StreamsFailed({ endpoint: call.endpoint, rpc: call.rpc, code, text, failures })
     : refused(call, answer)
 }
 

@@ -113,7 +113,7 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>(
   text: Schema.String,
   /** Tag of the connector's error, when it sent one. */
   reason: Schema.optionalKey(Schema.String),
-  /** Everything that is wrong; empty when the connector says it only in the text. */
+  /** Everything that is wrong, as far as the connector tells; empty when it says it only in the text. */
   violations: Schema.Array(Violation)
 }) {
   override get message(): string {
@@ -129,7 +129,11 @@ export class InvalidRequest extends Schema.TaggedError<InvalidRequest>(
 }
 
 /**
- * The request was accepted, and some of its streams do not run. Those that are not named do.
+ * The request was accepted, and some of its streams do not run.
+ *
+ * **Details**
+ *
+ * The streams that are not named run, unless there were more than the connector could tell: then the text says so.
  *
  * @category errors
  * @since 0.1.0
@@ -141,12 +145,13 @@ export class StreamsFailed extends Schema.TaggedError<StreamsFailed>(
   rpc: Rpc,
   /** The gravest of the failures' codes, as the connector sees it. */
   code: FailureCode,
+  /** What the connector says. */
+  text: Schema.String,
   failures: Schema.NonEmptyArray(StreamFailure)
 }) {
   override get message(): string {
     const failed = this.failures.map(({ code, message, streamId }) => `${quoted(streamId)}: ${code}: ${cut(message)}`)
-    const count = failed.length === 1 ? "1 stream does not run" : `${failed.length} streams do not run`
-    return `${this.rpc} of ${this.endpoint}: ${count}: ${listed(failed)}`
+    return `${this.rpc} of ${this.endpoint}: these streams do not run: ${listed(failed)}`
   }
   /** Whether all of the streams may run when the same request is sent again, later. */
   get isRetryable(): boolean {

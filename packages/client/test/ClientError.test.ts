@@ -172,7 +172,7 @@ for (const door of doors) {
 
         assert.strictEqual(
           setPayload.message,
-          `SetPayload of ${setPayload.endpoint}: 2 streams do not run: ` +
+          `SetPayload of ${setPayload.endpoint}: these streams do not run: ` +
             "\"a\": UNAVAILABLE: cannot connect to a:1; \"b\": PERMISSION_DENIED: no"
         )
       }))

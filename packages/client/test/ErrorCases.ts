@@ -57,6 +57,7 @@ export const errorCases: ReadonlyArray<ErrorCase> = [
     setPayload: {
       _tag: "StreamsFailed",
       code: "PERMISSION_DENIED",
+      text: "m",
       failures: [
         {
           streamId: "a",
@@ -84,6 +85,7 @@ export const errorCases: ReadonlyArray<ErrorCase> = [
     setPayload: {
       _tag: "StreamsFailed",
       code: "UNAVAILABLE",
+      text: "",
       failures: [{
         streamId: "a",
         reason: "BrokerUnreachable",
@@ -112,6 +114,7 @@ export const errorCases: ReadonlyArray<ErrorCase> = [
     setPayload: {
       _tag: "StreamsFailed",
       code: "INVALID_ARGUMENT",
+      text: "m",
       failures: [{ streamId: "a", reason: "BadSubject", code: "INVALID_ARGUMENT", message: "" }],
       isRetryable: false
     },
@@ -144,6 +147,7 @@ export const errorCases: ReadonlyArray<ErrorCase> = [
     setPayload: {
       _tag: "StreamsFailed",
       code: "ABORTED",
+      text: "m",
       failures: [
         { streamId: "a", reason: "R", code: "UNKNOWN", message: "" },
         { streamId: "b", reason: "R", code: "UNKNOWN", message: "" }
