@@ -105,6 +105,26 @@ export class InvalidServer extends Schema.TaggedError<InvalidServer>(
 }
 
 /**
+ * An option that no connection can be made with, or two that contradict each other.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>(
+  "@kps/transport/TransportError/InvalidOption"
+)("InvalidOption", {
+  option: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `invalid option ${quoted(this.option)}: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * A channel name that no broker would take, or that is reserved.
  *
  * @category errors
@@ -233,6 +253,7 @@ export const TransportErrorReason = Schema.Union([
   AuthorizationFailed,
   NotConnected,
   InvalidServer,
+  InvalidOption,
   InvalidChannel,
   PermissionDenied,
   MessageTooLarge,

@@ -4,5 +4,7 @@
  * @since 0.1.0
  */
 export * as Channel from "./Channel.ts"
+export * as NatsConnection from "./NatsConnection.ts"
+export * as NatsTransport from "./NatsTransport.ts"
 export * as Transport from "./Transport.ts"
 export * as TransportError from "./TransportError.ts"

@@ -47,6 +47,7 @@ export class Inbox {
   private wasRun = false
   private waiter: ((take: Take) => void) | undefined
   private ended: Take | undefined
+  private error: TransportError | undefined
 
   constructor(options: Options) {
     this.options = options
@@ -85,9 +86,15 @@ export class Inbox {
     this.wake()
   }
 
+  /** Why its stream fails, when it does. */
+  get failure(): TransportError | undefined {
+    return this.error
+  }
+
   /** Nothing more comes: the stream ends, or fails, after what is here. The first call counts. */
   end(error?: TransportError): void {
     if (this.ended !== undefined) return
+    this.error = error
     this.ended = error === undefined ? Cause.done() : Effect.fail(error)
     this.wake()
   }

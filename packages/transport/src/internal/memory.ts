@@ -26,8 +26,8 @@ const limits = {
   maxBytes: 8_388_608
 }
 
-/** After this many messages the others get their turn. */
-const sliceLength = 1024
+/** After this many messages, of one call or of many, the subscribers get their turn. */
+const turnLength = 1024
 
 export interface Memory {
   readonly transport: Transport["Service"]
@@ -39,6 +39,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
   const router = Router.make()
   const counters = Counters.make()
   const inboxes = new Set<Inbox>()
+  let turn = 0
   const connected = Effect.map(Clock.currentTimeMillis, (since): ConnectionStatus => ({
     _tag: "Connected",
     server,
@@ -69,14 +70,13 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
       }
     }
     for (let i = 0; i < messages.length; i++) {
-      if (i > 0 && i % sliceLength === 0) {
-        yield* Effect.yieldNow
-        const problem = away(i)
-        if (problem !== undefined) return yield* Effect.fail(problem)
-      }
       const message = messages[i]!
       counters.published++
       router.route(channel, TransportCodec.encode(message.timestampNanos, message.payloads))
+      if (++turn % turnLength > 0) continue
+      yield* Effect.yieldNow
+      const problem = i + 1 === messages.length ? undefined : away(i + 1)
+      if (problem !== undefined) return yield* Effect.fail(problem)
     }
   })
 

@@ -1,6 +1,7 @@
 /** What a subscription is on every transport: an inbox, its notices, and an end. */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ChannelName, Message } from "../Channel.ts"
 import type { SubscribeOptions } from "../Transport.ts"
@@ -40,12 +41,24 @@ export const make = (source: Source) =>
       onDropped: notices.onDropped,
       onMalformed: notices.onMalformed
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => inbox.discard()))
-    const { run } = notices
-    if (run !== undefined) yield* Effect.forkScoped(run)
-    const attached = yield* source.attach(inbox, options.queue)
-    if (options.drainWhen !== undefined) {
-      yield* Effect.forkScoped(Effect.andThen(options.drainWhen, attached.drain))
-    }
+    // a scope of its own: what failed leaves nothing in the caller's, who may try again
+    const scope = yield* Scope.fork(yield* Effect.scope)
+    yield* open(source, inbox, notices, options).pipe(
+      Scope.provide(scope),
+      Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
     return Stream.fromPull(inbox.pull)
   })
+
+const open = Effect.fnUntraced(function*(
+  source: Source,
+  inbox: Inbox,
+  notices: Notices,
+  { drainWhen, queue }: SubscribeOptions
+): Effect.fn.Return<void, TransportError, Scope.Scope> {
+  yield* Effect.addFinalizer(() => Effect.sync(() => inbox.discard()))
+  const { run } = notices
+  if (run !== undefined) yield* Effect.forkScoped(run)
+  const attached = yield* source.attach(inbox, queue)
+  if (drainWhen !== undefined) yield* Effect.forkScoped(Effect.andThen(drainWhen, attached.drain))
+})

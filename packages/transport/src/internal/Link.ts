@@ -1,0 +1,243 @@
+/**
+ * One connection, from its greeting until it breaks: what goes out, what is confirmed, what comes in.
+ *
+ * `send` hands bytes to the connection, and `subscribe` receives them; everything else here is about knowing what the
+ * broker has.
+ */
+import { TransportCodec } from "@kps/idl"
+import { errors, type NatsConnection, type Subscription } from "@nats-io/transport-node"
+import * as Effect from "effect/Effect"
+import type { ChannelName, Message } from "../Channel.ts"
+import { MessageTooLarge, PermissionDenied, TransportError } from "../TransportError.ts"
+import type { Counters } from "./Counters.ts"
+import type { Dialled } from "./dial.ts"
+import type { Inbox } from "./Inbox.ts"
+import { Refusals } from "./Refusals.ts"
+import { SocketGate, socketOf } from "./SocketGate.ts"
+
+export interface Options {
+  readonly counters: Counters
+  readonly maxUnconfirmedBytes: number
+  /** Milliseconds from any start. */
+  readonly now: () => number
+}
+
+/** The link is over: why. */
+export class Lost {
+  readonly _tag = "Lost"
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+/** One PING on its way: when its PONG is here, the broker has taken everything up to the mark. */
+interface Trip {
+  messages: number
+  bytes: number
+  readonly done: Set<(outcome: Effect.Effect<void, Lost>) => void>
+}
+
+export class Link {
+  readonly client: NatsConnection
+  readonly dialled: Dialled
+  readonly gate: SocketGate
+  private readonly options: Options
+  private lost: Lost | undefined
+  private readonly onLost = new Set<() => void>()
+  private readonly refusals: Refusals
+  // counts since the link was made
+  private sentMessages = 0
+  private sentBytes = 0
+  private confirmedMessages = 0
+  private confirmedBytes = 0
+  private pongs = 0
+  private waiting: Array<() => void> = []
+  private gathering: Trip | undefined
+  private readonly away = new Set<Trip>()
+
+  constructor(dialled: Dialled, options: Options) {
+    this.dialled = dialled
+    this.client = dialled.client
+    this.options = options
+    this.refusals = new Refusals(options.now)
+    this.gate = new SocketGate(socketOf(dialled.client), options.now)
+    void this.client.closed().then((cause) => this.end(cause ?? new Error("connection closed by the broker")))
+    void this.listen()
+  }
+
+  /** Why it is over; `undefined` while it is not. */
+  get loss(): Lost | undefined {
+    return this.lost
+  }
+
+  get maxPayloadBytes(): number {
+    return this.client.info?.max_payload ?? 0
+  }
+
+  /** Why none of the messages may be sent, or `undefined`. */
+  refuses(channel: ChannelName, messages: ReadonlyArray<Message>): TransportError | undefined {
+    if (this.refusals.has(channel)) return publishDenied(channel)
+    const limit = this.maxPayloadBytes
+    for (let i = 0; i < messages.length; i++) {
+      const { payloads, timestampNanos } = messages[i]!
+      const byteLength = TransportCodec.encodedLength(timestampNanos, payloads)
+      if (byteLength > limit) return new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) })
+    }
+    return undefined
+  }
+
+  /**
+   * Hands over messages from an index on, and returns the index of the first one that was not: the number of messages,
+   * or less when the window is full or the link is over.
+   */
+  send(channel: ChannelName, messages: ReadonlyArray<Message>, from: number): number {
+    const { counters, maxUnconfirmedBytes } = this.options
+    let i = from
+    try {
+      for (; i < messages.length && this.lost === undefined; i++) {
+        const { payloads, timestampNanos } = messages[i]!
+        const bytes = TransportCodec.encode(timestampNanos, payloads)
+        const unconfirmed = this.sentBytes - this.confirmedBytes
+        // a message that is larger than the whole window goes alone
+        if (unconfirmed > 0 && unconfirmed + bytes.byteLength > maxUnconfirmedBytes) break
+        // before the first one of this turn, so that messages and PING leave in one write
+        if (this.gathering === undefined && this.away.size === 0) this.gather()
+        this.client.publish(channel, bytes)
+        this.sentMessages++
+        this.sentBytes += bytes.byteLength
+        counters.published++
+        counters.unconfirmedBytes += bytes.byteLength
+      }
+    } catch (cause) {
+      // closed, and we are told in a later turn
+      this.end(cause)
+    }
+    return i
+  }
+
+  /** Succeeds when it is worth to `send` again, or the link is over. */
+  readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.lost !== undefined || this.sentMessages === this.confirmedMessages) return resume(Effect.void)
+    const wake = () => resume(Effect.void)
+    this.waiting.push(wake)
+    return Effect.sync(() => {
+      this.waiting = this.waiting.filter((other) => other !== wake)
+    })
+  })
+
+  /** Succeeds when the broker has handled everything that was handed over before. Calls of one turn share a PING. */
+  readonly roundTrip: Effect.Effect<void, Lost> = Effect.callback<void, Lost>((resume) => {
+    if (this.lost !== undefined) return resume(Effect.fail(this.lost))
+    const { done } = this.gather()
+    done.add(resume)
+    return Effect.sync(() => done.delete(resume))
+  })
+
+  /** Whether the broker has lately refused messages on the channel; exact after a `roundTrip`. */
+  hasRefused(channel: ChannelName): boolean {
+    return this.refusals.has(channel)
+  }
+
+  /** Feeds the inbox with what comes on its channel; a refusal ends the inbox. `undefined` when the link is over. */
+  subscribe(inbox: Inbox, queue: string | undefined): Subscription | undefined {
+    const { channel } = inbox.options
+    try {
+      return this.client.subscribe(channel, {
+        ...(queue === undefined ? {} : { queue }),
+        callback: (error, message) => {
+          if (error === null) inbox.accept(message.data)
+          else inbox.end(new TransportError({ reason: new PermissionDenied({ channel, operation: "subscribe" }) }))
+        }
+      })
+    } catch (cause) {
+      // closed, and we are told in a later turn
+      this.end(cause)
+      return undefined
+    }
+  }
+
+  /** Waits until the link is over. */
+  readonly whenLost: Effect.Effect<Lost> = Effect.callback<Lost>((resume) => {
+    if (this.lost !== undefined) return resume(Effect.succeed(this.lost))
+    const listener = () => resume(Effect.succeed(this.lost!))
+    this.onLost.add(listener)
+    return Effect.sync(() => this.onLost.delete(listener))
+  })
+
+  /** Asks for a sign of life, and says how many have come so far. */
+  signsOfLife(): number {
+    if (this.lost === undefined && this.away.size === 0) this.gather()
+    const { inMsgs } = this.client.stats()
+    return inMsgs + this.pongs
+  }
+
+  /** Ends it, for a reason of ours or the client's. The first call counts. */
+  end(cause: unknown): void {
+    if (this.lost !== undefined) return
+    this.lost = new Lost(cause)
+    const { counters } = this.options
+    counters.uncertain += this.sentMessages - this.confirmedMessages
+    counters.unconfirmedBytes -= this.sentBytes - this.confirmedBytes
+    this.gate.close()
+    this.dialled.destroy()
+    const failed = Effect.fail(this.lost)
+    const trips = this.gathering === undefined ? [...this.away] : [...this.away, this.gathering]
+    for (const { done } of trips) for (const resume of done) resume(failed)
+    this.away.clear()
+    for (const listener of this.onLost) listener()
+    this.wake()
+  }
+
+  private gather(): Trip {
+    if (this.gathering !== undefined) return this.gathering
+    const trip: Trip = { messages: 0, bytes: 0, done: new Set() }
+    this.gathering = trip
+    queueMicrotask(() => this.ping(trip))
+    return trip
+  }
+
+  private ping(trip: Trip): void {
+    this.gathering = undefined
+    if (this.lost !== undefined) return
+    trip.messages = this.sentMessages
+    trip.bytes = this.sentBytes
+    this.away.add(trip)
+    // a connection that breaks leaves this pending; `end` answers instead
+    this.client.flush().then(() => this.pong(trip), (cause) => this.end(cause))
+  }
+
+  private pong(trip: Trip): void {
+    if (!this.away.delete(trip)) return
+    const { counters } = this.options
+    counters.unconfirmedBytes -= trip.bytes - this.confirmedBytes
+    this.confirmedMessages = trip.messages
+    this.confirmedBytes = trip.bytes
+    this.pongs++
+    if (this.sentMessages > trip.messages && this.away.size === 0) this.gather()
+    this.wake()
+    // a refusal that came before the PONG is told by the client some microtasks after it
+    if (trip.done.size > 0) {
+      setImmediate(() => {
+        for (const resume of trip.done) resume(Effect.void)
+      })
+    }
+  }
+
+  private wake(): void {
+    const waiting = this.waiting
+    this.waiting = []
+    for (const resume of waiting) resume()
+  }
+
+  private async listen(): Promise<void> {
+    for await (const status of this.client.status()) {
+      if (status.type !== "error" || !(status.error instanceof errors.PermissionViolationError)) continue
+      const { operation, subject } = status.error
+      if (operation === "publish") this.refusals.add(subject)
+    }
+  }
+}
+
+export const publishDenied = (channel: ChannelName): TransportError =>
+  new TransportError({ reason: new PermissionDenied({ channel, operation: "publish" }) })

@@ -1,0 +1,11 @@
+import { describe } from "@effect/vitest"
+import { NatsTransport } from "@kps/transport"
+import * as NatsServer from "@kps/transport/testing/NatsServer"
+import * as TransportConformance from "@kps/transport/testing/TransportConformance"
+import { Effect, Layer } from "effect"
+
+describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NATS"), () => {
+  const layer = Layer.unwrap(Effect.map(NatsServer.NatsServer, ({ url }) => NatsTransport.layer({ servers: [url] })))
+
+  TransportConformance.suite("NATS", Layer.provide(layer, NatsServer.layer()))
+})
