@@ -5,7 +5,7 @@
  */
 import type { EventPayload } from "@kps/idl"
 import type { Clock } from "effect/Clock"
-import * as Equal from "effect/Equal"
+import * as EventMetadata from "./EventMetadata.ts"
 import * as EventPayloads from "./EventPayloads.ts"
 import * as LinkedList from "./LinkedList.ts"
 import { eventsDropped } from "./StreamEvents.ts"
@@ -164,7 +164,7 @@ export const make = (limits: Limits): EventTable => {
       return insert(input, clock)
     }
     const { message, metadata, severity } = input
-    if (found.message !== message || found.severity !== severity || !Equal.equals(found.metadata, metadata)) {
+    if (found.message !== message || found.severity !== severity || !EventMetadata.equals(found.metadata, metadata)) {
       Object.assign(found, { message, metadata, severity })
       measure(found)
       place(found)
