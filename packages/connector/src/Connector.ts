@@ -60,7 +60,33 @@ export interface ConfigOf<in out Name extends string> {
  * @category models
  * @since 0.1.0
  */
-export type AnyCodec = Schema.ConstraintCodec<unknown, unknown>
+export type AnyCodec = Schema.Codec<unknown, unknown>
+
+/**
+ * Everything about a connector that is not code, whatever its schemas: what a server and the tools read.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnyDefinition {
+  /** Of the connector class: another version is another class. */
+  readonly version: string
+  /** One or two sentences for who chooses a connector. */
+  readonly description: string
+  /** Which hooks the implementation must have, and which streams a SetPayload may name. */
+  readonly direction: Direction
+  /** Values given when an instance is created; they fill the Kubernetes template. Default: none. */
+  readonly staticParameters?: AnyCodec
+  /** The parameters of one stream: what `Stream.metadata` decodes to. */
+  readonly stream: AnyCodec
+  /** Must decode `{}`: a connector has a config before the platform sends one. */
+  readonly config: AnyCodec
+  /** A row for every error the implementation can fail with, by its tag. */
+  readonly failures: Record<string, Failure>
+  /** Whether a config change restarts the streams; default: never. */
+  // A method, which TypeScript compares less strictly: else no connector with a config would be an `Any`.
+  restartOn?(before: unknown, after: unknown): boolean
+}
 
 /**
  * Everything about a connector that is not code: the class document, decoding, types and docs come from here.
@@ -73,22 +99,13 @@ export interface Definition<
   Stream_ extends AnyCodec,
   Config_ extends AnyCodec,
   Failures extends Record<string, Failure>
-> {
-  readonly version: string
-  readonly description: string
+> extends AnyDefinition {
   readonly direction: D
-  /** Values given when an instance is created; they fill the Kubernetes template. Default: none. */
-  readonly staticParameters?: AnyCodec
-  /** The parameters of one stream: what `Stream.metadata` decodes to. */
   readonly stream: Stream_
-  /** Must decode `{}`: a connector has a config before the platform sends one. */
   readonly config:
     & Config_
     & ({} extends Config_["Encoded"] ? unknown : "every config key needs a decoding default or must be optional")
-  /** A row for every error the implementation can fail with, by its tag. */
   readonly failures: Failures
-  /** Whether a config change restarts the streams; default: never. */
-  // A method, which TypeScript compares less strictly: else no connector with a config would be an `Any`.
   restartOn?(before: Config_["Type"], after: Config_["Type"]): boolean
 }
 
@@ -124,7 +141,7 @@ export interface Connector<
  */
 export interface Any<Name extends string = string> {
   readonly name: Name
-  readonly definition: Definition<Direction, AnyCodec, AnyCodec, Record<string, Failure>>
+  readonly definition: AnyDefinition
   // oxlint-disable-next-line typescript/no-explicit-any -- a service's shape is invariant: no other bound fits all
   readonly Implemented: Context.Service<Implemented<Name>, Bound<any, any>>
 }

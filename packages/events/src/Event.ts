@@ -27,7 +27,7 @@ export type State = "PROVISIONING" | "PROVISIONED" | "FAILED" | "HEALTHY" | "UNH
  * @category models
  * @since 0.1.0
  */
-export type MetadataCodec = Schema.ConstraintCodec<unknown, unknown>
+export type MetadataCodec = Schema.Codec<unknown, unknown>
 
 /**
  * Something somebody should look at: raised, and cleared when it is over.
