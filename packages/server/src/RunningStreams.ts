@@ -3,10 +3,23 @@
  *
  * @since 0.1.0
  */
+import type { Connector } from "@kps/connector"
+import { Events, StreamEvents } from "@kps/events"
+import { Transport, type TransportError } from "@kps/transport"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type { StreamOutcome, StreamSpec, StreamState } from "./StreamSpec.ts"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { StreamRunner } from "./StreamRunner.ts"
+import * as StreamSet from "./StreamSet.ts"
+import type { StreamFailure, StreamOutcome, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
+import * as StreamTransport from "./StreamTransport.ts"
 
 /**
  * Service that supervises the streams of one connector instance.
@@ -47,6 +60,163 @@ export class RunningStreams extends Context.Service<RunningStreams, {
    */
   readonly drain: (options: { readonly timeout: Duration.Input }) => Effect.Effect<void>
 
-  /** The streams asked for, in the order of the last `apply`, and what each is doing. */
-  readonly list: Effect.Effect<ReadonlyArray<{ readonly spec: StreamSpec; readonly state: StreamState }>>
+  /** The streams asked for, in the order of the last `apply`, what each is doing, and what went through it so far. */
+  readonly list: Effect.Effect<
+    ReadonlyArray<{ readonly spec: StreamSpec; readonly state: StreamState; readonly stats: StreamStats }>
+  >
 }>()("@kps/server/RunningStreams") {}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** How long a stopping stream's finalizers are waited for. Default: 5 seconds. */
+  readonly stopTimeout?: Duration.Input
+  /**
+   * Which connector instance this is: its replicas share the queue groups of its egress streams, others must not.
+   * Default: the connector's name.
+   */
+  readonly connectorId?: string
+}
+
+/**
+ * Supervises the streams of a connector.
+ *
+ * **Details**
+ *
+ * Closing the layer stops all streams and waits up to `stopTimeout` for them.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Name extends string>(
+  connector: Connector.Any<Name>,
+  options: Options = {}
+): Layer.Layer<RunningStreams, never, Connector.Implemented<Name> | Transport.Transport | Events.Events> =>
+  Layer.effect(RunningStreams, make(connector, options))
+
+const make = Effect.fnUntraced(function*<Name extends string>(
+  connector: Connector.Any<Name>,
+  options: Options
+): Effect.fn.Return<
+  RunningStreams["Service"],
+  never,
+  Connector.Implemented<Name> | Transport.Transport | Events.Events | Scope.Scope
+> {
+  const stopTimeout = Duration.max(Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds"), Duration.zero)
+  const bound = yield* connector.Implemented
+  const events = yield* Events.Events
+  const clock = yield* Clock.Clock
+  const runFork = Effect.runForkWith(yield* Effect.context<never>())
+
+  const connection = yield* StreamTransport.watch(
+    yield* Transport.Transport,
+    (lost) =>
+      Effect.andThen(
+        tell(events, lost),
+        Effect.suspend(() => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true }))
+      )
+  )
+  yield* tell(events, connection.lost())
+  const set: StreamSet.StreamSet = new StreamSet.StreamSet({
+    instance: options.connectorId ?? connector.name,
+    bound,
+    failures: connector.definition.failures,
+    connection,
+    clock,
+    desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
+  }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))
+
+  const draining = Deferred.makeUnsafe<void>()
+  /** Until all have succeeded, at most `timeout`. Nobody waits when the connector is to end. */
+  const wait = (all: ReadonlyArray<Effect.Effect<unknown>>, timeout: Duration.Duration) =>
+    all.length === 0
+      ? Effect.void
+      : Effect.forEach(all, (one) => one, { discard: true }).pipe(
+        Effect.raceFirst(Deferred.await(draining)),
+        Effect.timeoutOption(timeout)
+      )
+  const ended = (ids: ReadonlyArray<string>) => ids.flatMap((id) => set.endingOf(id)).map((fiber) => Fiber.await(fiber))
+
+  yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
+    for (const runner of set.runners) runner.report.close()
+    set.stopAll()
+    yield* Effect.timeoutOption(Effect.all(ended(set.endingIds)), stopTimeout)
+    yield* Effect.forEach(
+      set.endingIds,
+      (streamId) => Effect.annotateLogs(Effect.logWarning("stream did not stop in time"), { streamId }),
+      { discard: true }
+    )
+  }))
+
+  const apply = Effect.fn("RunningStreams.apply")(function*(
+    specs: ReadonlyArray<StreamSpec>,
+    { restart = false, timeout }: { readonly timeout: Duration.Input; readonly restart?: boolean }
+  ): Effect.fn.Return<ReadonlyArray<StreamOutcome>> {
+    if (Deferred.isDoneUnsafe(draining)) return specs.map(({ id }) => failed(id, stopping))
+    const within = Duration.max(Duration.fromInputUnsafe(timeout), Duration.zero)
+    const forStops = Duration.min(stopTimeout, within)
+    const change = set.change(specs, restart)
+    yield* Effect.forEach(change.removed, events.removeStream, { discard: true })
+
+    const starts = (runners: ReadonlyArray<StreamRunner>) => runners.map((runner) => runner.whenSettled)
+    yield* wait([...starts(change.starting), ...ended(change.stopping)], forStops)
+    // What has not stopped by now is not waited for any longer, nor what is to start in its place.
+    const left = change.starting.filter((runner) => !runner.isSettled && set.endingOf(runner.spec.id).length === 0)
+    yield* wait(starts(left), Duration.subtract(within, forStops))
+
+    const unknown = (id: string) =>
+      Deferred.isDoneUnsafe(draining)
+        ? stopping
+        : set.endingOf(id).length > 0
+        ? stopTimedOut(id, forStops)
+        : startTimedOut(id, within)
+    return [
+      ...specs.map(({ id }) => set.get(id)?.outcome ?? failed(id, unknown(id))),
+      ...change.removed.filter((id) => set.endingOf(id).length > 0).map((id) => failed(id, stopTimedOut(id, forStops)))
+    ]
+  })
+
+  return RunningStreams.of({
+    apply,
+    restart: ({ timeout }) => apply(set.runners.map((runner) => runner.spec), { timeout, restart: true }),
+    drain: Effect.fn("RunningStreams.drain")(function*({ timeout }) {
+      Deferred.doneUnsafe(draining, Exit.void)
+      const { runners } = set
+      for (const runner of runners) runner.drain()
+      const fibers = runners.flatMap(({ fiber }) => fiber === undefined ? [] : [Fiber.await(fiber)])
+      yield* Effect.timeoutOption(Effect.all(fibers), timeout)
+      set.stopAll()
+    }),
+    list: Effect.sync(() => set.runners.map(({ report, spec, state }) => ({ spec, state, stats: { ...report.stats } })))
+  })
+})
+
+/** The connection is one alert of the connector as a whole. */
+const tell = (events: Events.Events["Service"], lost: TransportError.TransportError | undefined) =>
+  lost === undefined
+    ? events.clear(StreamEvents.transportDisconnected)
+    : events.raise(StreamEvents.transportDisconnected, {
+      metadata: StreamEvents.metadata({ errorMessage: lost.message })
+    })
+
+const failed = (streamId: string, failure: StreamFailure): StreamOutcome => ({ _tag: "Failed", streamId, failure })
+
+const stopping: StreamFailure = { tag: "Stopping", code: "UNAVAILABLE", message: "the connector is stopping" }
+
+const stopTimedOut = (id: string, within: Duration.Duration): StreamFailure => ({
+  tag: "StopTimeout",
+  code: "DEADLINE_EXCEEDED",
+  message: `stream ${quoted(id)} did not stop within ${
+    Duration.format(within)
+  }; nothing starts in its place until it has`
+})
+
+const startTimedOut = (id: string, within: Duration.Duration): StreamFailure => ({
+  tag: "StartTimeout",
+  code: "DEADLINE_EXCEEDED",
+  message: `stream ${quoted(id)} has no outcome within ${Duration.format(within)}; it goes on starting`
+})
+
+const quoted = (id: string): string => `"${id.length > 200 ? `${id.slice(0, 200)}…` : id}"`

@@ -73,3 +73,32 @@ export type StreamState =
   | { readonly _tag: "Halted"; readonly failure: StreamFailure }
   /** Its source ended by itself. */
   | { readonly _tag: "Done" }
+
+/**
+ * What went through one stream since it was asked for: over its retries and restarts, until it is removed.
+ *
+ * **Details**
+ *
+ * Counts of payloads, exact, and never going down. What is in flight is in no count but `received`: an ingress stream
+ * has `received - published - dropped` payloads in flight as long as the broker was never away, an egress stream
+ * `received - delivered - dropped`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamStats {
+  /** Ingress: read from outside. Egress: taken from the channel. */
+  readonly received: number
+  /** Ingress: handed to the transport; one that had to be handed over again counts again. */
+  readonly published: number
+  /** Egress: taken by the sink. */
+  readonly delivered: number
+  /** Egress: not taken by the sink, counted at every try. */
+  readonly failed: number
+  /** Given up: too large, given up by the failures table, or in hand when the stream stopped. */
+  readonly dropped: number
+  /** Egress: frames that are no `TransportMessage`, skipped. */
+  readonly malformed: number
+  /** Egress: messages that the transport dropped before this stream took them, since it was too slow. */
+  readonly overflowed: number
+}

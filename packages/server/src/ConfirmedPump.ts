@@ -1,0 +1,200 @@
+/**
+ * From a source that is acknowledged, or that can be resumed, to the channel: nothing is settled that the broker has
+ * not taken.
+ *
+ * @since 0.1.0
+ */
+import type { Connector, Delivery } from "@kps/connector"
+import type { TransportError } from "@kps/transport"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Reading from "./Reading.ts"
+import { fromTransport, type GivenUp, TransportFailed } from "./StreamFault.ts"
+import type { Supervision } from "./Supervision.ts"
+import { type Entry, type Tracked, Window } from "./Window.ts"
+
+/**
+ * Where a resumable source is to go on, encoded: it outlives tries, not a change of the stream's parameters.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Position {
+  encoded: Option.Option<unknown>
+}
+
+/**
+ * Publishes what a source gives and acknowledges it, in order, after the broker has taken it.
+ *
+ * **Details**
+ *
+ * While a round trip to the broker is under way, up to 4,096 payloads or 1 MiB are read ahead; they go with the next
+ * one. When the broker goes away before it has taken all of a round, all of it is published again, in order: repeats
+ * are possible, gaps are not. An array of which a payload had to be dropped, and what is not settled when the stream
+ * stops, is given back by `nack`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acknowledged = (
+  taken: Stream.Stream<Delivery.Acked<Connector.Tagged, Scope.Scope>, Connector.Tagged, Scope.Scope>,
+  stream: Supervision
+): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
+  pump(taken, stream, {
+    settle: Effect.fnUntraced(function*(entries, window) {
+      for (const entry of entries) {
+        window.settle(1)
+        yield* entry.dropped === 0 ? entry.taken.ack : entry.taken.nack ?? Effect.void
+      }
+    }),
+    giveBack: (entry) => entry.taken.nack ?? Effect.void
+  })
+
+/**
+ * Publishes what a source gives from its last position on, and keeps the position of what the broker has taken.
+ *
+ * **Details**
+ *
+ * As `acknowledged`, with the position in place of the acknowledgement. A payload that had to be dropped is passed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const resumable = <P, I>(
+  codec: Schema.Codec<P, I>,
+  from: (at: Option.Option<P>) => Stream.Stream<Delivery.Positioned<P>, Connector.Tagged, Scope.Scope>,
+  position: Position,
+  stream: Supervision
+): Effect.Effect<void, Connector.Tagged, Scope.Scope> => {
+  // A position that does not fit its own schema is a defect of the source.
+  const decode = (encoded: unknown) => Effect.orDie(Schema.decodeUnknownEffect(codec)(encoded))
+  const encode = (at: P) => Effect.orDie(Schema.encodeEffect(codec)(at))
+  return Effect.flatMap(
+    Option.isNone(position.encoded) ? Effect.succeedNone : Effect.asSome(decode(position.encoded.value)),
+    (at) =>
+      pump(from(at), stream, {
+        settle: (entries, window) => {
+          window.settle(entries.length)
+          return Effect.map(encode(entries.at(-1)!.taken.position), (encoded) => {
+            position.encoded = Option.some(encoded)
+          })
+        },
+        giveBack: () => Effect.void
+      })
+  )
+}
+
+type Sourced = { readonly payloads: ReadonlyArray<Uint8Array> }
+
+interface Settling<T extends Sourced> {
+  /** Says of each entry, before it settles it, that it does. */
+  readonly settle: (
+    entries: ReadonlyArray<Entry<T>>,
+    window: Window<T>
+  ) => Effect.Effect<void, Connector.Tagged, Scope.Scope>
+  readonly giveBack: (entry: Entry<T>) => Effect.Effect<void, Connector.Tagged, Scope.Scope>
+}
+
+const pump = <T extends Sourced>(
+  source: Stream.Stream<T, Connector.Tagged, Scope.Scope>,
+  stream: Supervision,
+  settling: Settling<T>
+): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { stats } = stream.report
+    const window = new Window<T>(stream.clock)
+    const add = (taken: ReadonlyArray<T>) => {
+      for (const { payloads } of taken) stats.received += payloads.length
+      window.add(taken)
+    }
+    const read = Reading.run(source, {
+      transport: stream.transport,
+      draining: stream.draining,
+      take: (taken) => {
+        add(taken)
+        return window.whenRoom
+      },
+      late: add
+    })
+    const settle = Effect.gen(function*() {
+      while (true) {
+        const entries = yield* window.next
+        yield* publish(entries.flatMap((entry) => entry.messages), stream)
+        if (!stream.report.isHealthy) yield* stream.well
+        yield* settling.settle(entries, window)
+        window.finish()
+      }
+    })
+    return read.pipe(
+      // What a source gave before it failed is settled before that is looked at; not so when the stream is stopped.
+      Effect.catchCauseIf(
+        (cause) => !Cause.hasInterrupts(cause),
+        (cause) => Effect.andThen(window.whenEmpty, Effect.failCause(cause))
+      ),
+      Effect.andThen(window.whenEmpty),
+      Effect.raceFirst(settle),
+      Effect.ensuring(Effect.suspend(() => giveBack(window.rest, stream, settling)))
+    )
+  })
+
+/** Succeeds when the broker has taken everything that is not too large. */
+const publish = <T>(
+  messages: ReadonlyArray<Tracked<T>>,
+  stream: Supervision
+): Effect.Effect<void, TransportFailed | GivenUp> =>
+  Effect.matchEffect(stream.transport.publishConfirmed(messages), {
+    onSuccess: () => {
+      handedOver(messages, messages.length, stream)
+      return Effect.void
+    },
+    onFailure: (error) => recover(messages, error, stream)
+  })
+
+const recover = Effect.fnUntraced(function*<T>(
+  messages: ReadonlyArray<Tracked<T>>,
+  first: TransportError.TransportError,
+  stream: Supervision
+): Effect.fn.Return<void, TransportFailed | GivenUp> {
+  let error = first
+  while (true) {
+    if (error.reason._tag === "MessageTooLarge") {
+      if (messages.length === 1) {
+        messages[0]!.entry.dropped++
+        return stream.report.droppedItems(1, error.message)
+      }
+      const half = messages.length >> 1
+      yield* publish(messages.slice(0, half), stream)
+      return yield* publish(messages.slice(half), stream)
+    }
+    if (error.reason._tag === "NotConnected") handedOver(messages, error.reason.handedOver, stream)
+    const failure = new TransportFailed({ operation: "publish", error })
+    const fault = fromTransport(failure)
+    if (fault.action !== "retry") return yield* failure
+    yield* stream.backOff(fault)
+    const result = yield* Effect.result(stream.transport.publishConfirmed(messages))
+    if (result._tag === "Success") return handedOver(messages, messages.length, stream)
+    error = result.failure
+  }
+})
+
+const handedOver = <T>(messages: ReadonlyArray<Tracked<T>>, count: number, stream: Supervision): void => {
+  stream.report.stats.published += count
+  for (let i = 0; i < count; i++) messages[i]!.handedOver = true
+}
+
+/** In order. One that cannot be given back does not keep the others from it. */
+const giveBack = <T extends Sourced>(
+  entries: ReadonlyArray<Entry<T>>,
+  stream: Supervision,
+  settling: Settling<T>
+) =>
+  Effect.forEach(entries, (entry) => {
+    const never = entry.messages.filter((message) => !message.handedOver).length
+    stream.report.stats.dropped += never - entry.dropped
+    return Effect.catchCause(settling.giveBack(entry), (cause) =>
+      Effect.annotateLogs(Effect.logDebug("cannot give back", cause), { streamId: stream.streamId }))
+  }, { discard: true })

@@ -1,0 +1,128 @@
+/**
+ * What came from a channel for one stream and is not delivered yet. Outlives the sink, which may be opened again.
+ *
+ * @since 0.1.0
+ */
+import type { Delivery } from "@kps/connector"
+import type { Channel, TransportError } from "@kps/transport"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+
+/** So many payloads are given to a sink at once. */
+const maxBatch = 512
+
+/**
+ * One array of messages at a time, cut into batches, and what of a batch is to be tried again.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class EgressQueue {
+  /** Why nothing more comes: the subscription ended, or failed. */
+  ended: { readonly error?: TransportError.TransportError } | undefined
+  private readonly prefix: string
+  private readonly some = Latch.makeUnsafe()
+  private readonly room = Latch.makeUnsafe(true)
+  private messages: ReadonlyArray<Channel.Message> = []
+  private message = 0
+  private payload = 0
+  private sequence = 0
+  private pending: ReadonlyArray<Delivery.Outgoing> = []
+  /** So many at the end of the pending were never given to a sink. */
+  private fresh = 0
+  /** So many of the pending are given to a sink one by one. */
+  private apart = 0
+
+  /** `prefix` makes the ids of this queue differ from those of any other. */
+  constructor(prefix: string) {
+    this.prefix = prefix
+  }
+
+  /** Takes an array off the subscription; succeeds when there is room for the next. */
+  put(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void> {
+    this.messages = messages
+    this.message = 0
+    this.payload = 0
+    this.room.closeUnsafe()
+    this.some.openUnsafe()
+    return this.room.await
+  }
+
+  /** Nothing more comes. */
+  end(error?: TransportError.TransportError): void {
+    this.ended = error === undefined ? {} : { error }
+    this.some.openUnsafe()
+  }
+
+  /** Waits until there is something, or until nothing more comes. */
+  get whenSome(): Effect.Effect<void> {
+    return this.some.await
+  }
+
+  /** Whether something waits for another try. */
+  get isRetrying(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** How long the next batch is: what has to be tried again comes before what is new. 0 when there is neither. */
+  next(): number {
+    if (this.pending.length === 0) this.fill()
+    return Math.min(this.pending.length, this.apart > 0 ? 1 : maxBatch)
+  }
+
+  /** The first `count` of the pending, for a sink that is given them now. */
+  begin(count: number): ReadonlyArray<Delivery.Outgoing> {
+    const tried = this.pending.length - this.fresh
+    if (tried > 0) {
+      this.pending = this.pending.map((item, i) =>
+        i < tried && i < count ? { ...item, attempt: item.attempt + 1 } : item
+      )
+    }
+    this.fresh = Math.min(this.fresh, this.pending.length - count)
+    return count === this.pending.length ? this.pending : this.pending.slice(0, count)
+  }
+
+  /** The first `count` of the pending are dealt with, but for `again`, which stay at the front. */
+  done(count: number, again: ReadonlyArray<Delivery.Outgoing> = []): void {
+    this.pending = [...again, ...this.pending.slice(count)]
+    if (this.apart > 0) this.apart = Math.max(0, this.apart - count) + again.length
+  }
+
+  /** The first `count` of the pending are given to a sink one by one from now on. */
+  takeApart(count: number): void {
+    this.apart = count
+  }
+
+  /** How many payloads are here. */
+  get length(): number {
+    let length = this.pending.length
+    for (let i = this.message; i < this.messages.length; i++) length += this.messages[i]!.payloads.length
+    return this.message < this.messages.length ? length - this.payload : length
+  }
+
+  private fill(): void {
+    const batch: Array<Delivery.Outgoing> = []
+    while (this.message < this.messages.length) {
+      const { payloads, timestampNanos } = this.messages[this.message]!
+      const id = `${this.prefix}-${this.sequence}-`
+      while (this.payload < payloads.length) {
+        if (batch.length === maxBatch) return this.hold(batch)
+        batch.push({ id: id + this.payload, payload: payloads[this.payload]!, timestamp: timestampNanos, attempt: 1 })
+        this.payload++
+      }
+      this.payload = 0
+      this.message++
+      this.sequence++
+    }
+    this.hold(batch)
+    this.messages = []
+    this.message = 0
+    if (this.ended === undefined) this.some.closeUnsafe()
+    this.room.openUnsafe()
+  }
+
+  private hold(batch: ReadonlyArray<Delivery.Outgoing>): void {
+    this.pending = batch
+    this.fresh = batch.length
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Reads a source until it ends, or until a drain asks to take no more.
+ *
+ * @since 0.1.0
+ */
+import type * as Array from "effect/Array"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Stream from "effect/Stream"
+import type { StreamTransport } from "./StreamTransport.ts"
+
+/**
+ * What reading needs to know of its stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<A, E, R> {
+  readonly transport: StreamTransport
+  /** When it succeeds no more is read. */
+  readonly draining: Deferred.Deferred<void>
+  /** Handles an array. The next one is read when it has succeeded. */
+  readonly take: (array: Array.NonEmptyReadonlyArray<A>) => Effect.Effect<void, E, R>
+  /** Is given an array that the source had ready in the very moment in which reading ended. */
+  readonly late: (array: Array.NonEmptyReadonlyArray<A>) => void
+}
+
+/**
+ * Reads to the end. A drain interrupts a read that waits, never the handling of an array.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run = <A, ES, RS, E, R>(
+  source: Stream.Stream<A, ES, RS>,
+  options: Options<A, E, R>
+): Effect.Effect<void, ES | E, RS | R> =>
+  Effect.suspend(() => {
+    const idle = Latch.makeUnsafe(true)
+    let reading = true
+
+    const onTaken = Effect.suspend(() => {
+      idle.openUnsafe()
+      return Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
+    })
+    const read = Stream.runForEachArray(source, (array) => {
+      // Code that does not let itself be interrupted may still come by here.
+      if (options.transport.revoked) return Effect.interrupt
+      if (!reading) {
+        options.late(array)
+        return Effect.never
+      }
+      idle.closeUnsafe()
+      return Effect.andThen(options.take(array), onTaken)
+    })
+    const drained = Effect.gen(function*() {
+      yield* Deferred.await(options.draining)
+      do {
+        yield* idle.await
+      } while (!Latch.isOpen(idle))
+      reading = false
+    })
+    return Effect.raceFirst(read, drained)
+  })

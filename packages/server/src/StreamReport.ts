@@ -1,0 +1,184 @@
+/**
+ * What is known of one stream id: its counts, and the events that tell how it is. Outlives restarts, not removal.
+ *
+ * @since 0.1.0
+ */
+import { type Event, StreamEvents } from "@kps/events"
+import type { TransportError } from "@kps/transport"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import type { Fault } from "./StreamFault.ts"
+import type { StreamStats } from "./StreamSpec.ts"
+import { type Desk, Tally } from "./Tally.ts"
+
+type Alert = Event.AlertDefinition<string, typeof StreamEvents.Metadata>
+
+/**
+ * Where a fault stands in its row of errors. Instants are milliseconds since the Unix epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Row {
+  readonly attempts: number
+  readonly since: number
+  /** Absent: it is not tried again by itself. */
+  readonly nextRetry?: number
+}
+
+/**
+ * Counts, and publishes what changed: never one event per message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamReport {
+  readonly stats: { -readonly [K in keyof StreamStats]: StreamStats[K] } = {
+    received: 0,
+    published: 0,
+    delivered: 0,
+    failed: 0,
+    dropped: 0,
+    malformed: 0,
+    overflowed: 0
+  }
+  private readonly streamId: string
+  private readonly desk: Desk
+  private readonly tallies: { readonly dropped: Tally; readonly malformed: Tally; readonly overflowed: Tally }
+  private readonly standing = new Set<Alert>()
+  private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
+  private closed = false
+
+  constructor(streamId: string, desk: Desk) {
+    this.streamId = streamId
+    this.desk = desk
+    this.tallies = {
+      dropped: new Tally(StreamEvents.itemDropped, streamId, desk),
+      malformed: new Tally(StreamEvents.malformedFrame, streamId, desk),
+      overflowed: new Tally(StreamEvents.slowConsumer, streamId, desk)
+    }
+  }
+
+  /** Whether the last thing told is that the stream does well: cheap enough to be asked per array. */
+  get isHealthy(): boolean {
+    return this.status === "healthy"
+  }
+
+  /** Whether the stream was last told to be in trouble: being open is not enough to take that back. */
+  get isTroubled(): boolean {
+    return this.status === "unhealthy" || this.status === "halted"
+  }
+
+  /** The stream was opened, and was not in trouble before. */
+  readonly started = Effect.suspend(() => {
+    this.status = "started"
+    return this.tell(this.desk.events.set(StreamEvents.streamStarted, this.occurrence()))
+  })
+
+  /** Something flowed, or an opened stream that was in trouble stayed open: alerts end. */
+  readonly healthy = Effect.suspend(() => {
+    if (this.status === "healthy") return Effect.void
+    this.status = "healthy"
+    return this.tell(
+      Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamHealthy, this.occurrence()))
+    )
+  })
+
+  /** The source ended by itself. */
+  readonly done = Effect.suspend(() => {
+    this.status = "done"
+    return this.tell(Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamDone, this.occurrence())))
+  })
+
+  /** The stream failed and is tried again. */
+  failed(fault: Fault, row: Row): Effect.Effect<void> {
+    const changed = this.status !== "unhealthy"
+    this.status = "unhealthy"
+    return this.tell(Effect.andThen(
+      this.raise(fault, row),
+      changed
+        ? this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(this.about(fault, row)))
+        : Effect.void
+    ))
+  }
+
+  /** The stream failed and is given up. */
+  halted(fault: Fault, row: Row): Effect.Effect<void> {
+    this.status = "halted"
+    return this.tell(Effect.andThen(
+      this.raise(fault, row),
+      this.desk.events.set(StreamEvents.streamHalted, this.occurrence(this.about(fault, row)))
+    ))
+  }
+
+  /** The connection that the open stream needs is away. The alert about that is the connector's. */
+  unavailable(error: TransportError.TransportError): Effect.Effect<void> {
+    if (this.isTroubled) return Effect.void
+    this.status = "unhealthy"
+    const metadata = StreamEvents.metadata({ errorMessage: error.message, streamId: this.streamId })
+    return this.tell(this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(metadata)))
+  }
+
+  /** Payloads were given up one by one. */
+  droppedItems(count: number, message: string): void {
+    this.stats.dropped += count
+    if (!this.closed) this.tallies.dropped.add(count, message)
+  }
+
+  malformedFrame(message: string): void {
+    this.stats.malformed++
+    if (!this.closed) this.tallies.malformed.add(1, message)
+  }
+
+  overflowed(count: number): void {
+    this.stats.overflowed += count
+    if (!this.closed) this.tallies.overflowed.add(count, "the stream takes messages more slowly than they come")
+  }
+
+  /** The stream is gone, or the connector ends: nothing is told any more. */
+  close(): void {
+    this.closed = true
+    for (const tally of Object.values(this.tallies)) tally.close()
+  }
+
+  private tell(event: Effect.Effect<void>): Effect.Effect<void> {
+    return this.closed ? Effect.void : event
+  }
+
+  private raise(fault: Fault, row: Row): Effect.Effect<void> {
+    const alert = alerts[fault.origin]
+    if (alert === undefined) return Effect.void
+    this.standing.add(alert)
+    return this.desk.events.raise(alert, { ...this.occurrence(this.about(fault, row)), severity: fault.severity })
+  }
+
+  private readonly clearAll = Effect.suspend(() => {
+    const standing = Array.from(this.standing)
+    this.standing.clear()
+    return Effect.forEach(standing, (alert) => this.desk.events.clear(alert, { streamId: this.streamId }), {
+      discard: true
+    })
+  })
+
+  private about(fault: Fault, row: Row): StreamEvents.Metadata {
+    return StreamEvents.failure({
+      streamId: this.streamId,
+      cause: fault.cause,
+      since: DateTime.makeUnsafe(row.since),
+      attempts: row.attempts,
+      ...(row.nextRetry === undefined ? {} : { nextRetry: DateTime.makeUnsafe(row.nextRetry) })
+    })
+  }
+
+  private occurrence(metadata: StreamEvents.Metadata = StreamEvents.metadata({ streamId: this.streamId })) {
+    return { streamId: this.streamId, metadata }
+  }
+}
+
+/** A lost connection is one alert of the connector as a whole, not one of each stream. */
+const alerts: Record<Fault["origin"], Alert | undefined> = {
+  author: StreamEvents.streamFailed,
+  publish: StreamEvents.transportPublishFailed,
+  subscribe: StreamEvents.transportSubscribeFailed,
+  connect: undefined
+}

@@ -1,0 +1,286 @@
+/**
+ * Runs one stream as it was asked for: opens it, pumps, tries again, gives up, ends.
+ *
+ * @since 0.1.0
+ */
+import type { Connector, Delivery } from "@kps/connector"
+import type { TransportError } from "@kps/transport"
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import { Backoff } from "./Backoff.ts"
+import * as ConfirmedPump from "./ConfirmedPump.ts"
+import * as EgressPump from "./EgressPump.ts"
+import { EgressSubscription } from "./EgressSubscription.ts"
+import * as LossyPump from "./LossyPump.ts"
+import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
+import * as StreamPhase from "./StreamPhase.ts"
+import type { StreamReport } from "./StreamReport.ts"
+import type { StreamOutcome, StreamSpec, StreamState } from "./StreamSpec.ts"
+import { type Connection, StreamTransport } from "./StreamTransport.ts"
+import type { Supervision } from "./Supervision.ts"
+import type { Desk } from "./Tally.ts"
+
+/** An opened stream that was in trouble before does well when it stayed open for so long, or when something flowed. */
+const settlesAfter = "1 second"
+
+/**
+ * What all streams of a connector share.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Environment {
+  readonly instance: string
+  readonly bound: Connector.Bound<unknown, unknown>
+  readonly failures: Failures
+  readonly connection: Connection
+  readonly clock: Clock.Clock
+  readonly desk: Desk
+}
+
+/** From one start to its end: by itself, or because it was told to. */
+interface Run {
+  readonly stream: Supervision
+  readonly subscription: EgressSubscription
+  readonly fiber: Fiber.Fiber<void>
+  /** It was told to stop. */
+  stopping: boolean
+  /** Between the opening and the end of a try: something may be in hand. */
+  pumping: boolean
+}
+
+/**
+ * One stream with its parameters; other parameters are another runner's.
+ *
+ * **Details**
+ *
+ * All methods act at once, and wait for nothing. One run is at work at a time: `start` is for a runner that is new,
+ * halted or stopped.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamRunner {
+  readonly spec: StreamSpec
+  readonly report: StreamReport
+  readonly position: ConfirmedPump.Position
+  private readonly environment: Environment
+  private readonly backoff = new Backoff()
+  private phase: StreamPhase.StreamPhase = { _tag: "Starting" }
+  private settled = Deferred.makeUnsafe<void>()
+  private current: Run | undefined
+
+  constructor(
+    spec: StreamSpec,
+    report: StreamReport,
+    position: ConfirmedPump.Position,
+    environment: Environment
+  ) {
+    this.spec = spec
+    this.report = report
+    this.position = position
+    this.environment = environment
+  }
+
+  /** Waits for the first outcome since the last start. */
+  get whenSettled(): Effect.Effect<void> {
+    return Deferred.await(this.settled)
+  }
+
+  get isSettled(): boolean {
+    return Deferred.isDoneUnsafe(this.settled)
+  }
+
+  get isHalted(): boolean {
+    return this.phase._tag === "Halted"
+  }
+
+  /** The fiber of the run at work, or of the last one. */
+  get fiber(): Fiber.Fiber<void> | undefined {
+    return this.current?.fiber
+  }
+
+  /** What it is doing. */
+  get state(): StreamState {
+    return StreamPhase.state(this.phase, this.environment.connection.lost(), this.environment.desk.now())
+  }
+
+  /** How it came out; nothing while it did not. */
+  get outcome(): StreamOutcome | undefined {
+    return StreamPhase.outcome(this.spec.id, this.state)
+  }
+
+  /** Starts when all of `after` have ended. */
+  start(after: ReadonlyArray<Fiber.Fiber<unknown>>): void {
+    const { clock, connection, desk, failures, instance } = this.environment
+    this.phase = { _tag: "Starting" }
+    this.settled = Deferred.makeUnsafe()
+    const stream: Supervision = {
+      instance,
+      streamId: this.spec.id,
+      transport: new StreamTransport(connection, this.spec.channel),
+      report: this.report,
+      failures,
+      clock,
+      draining: Deferred.makeUnsafe(),
+      backOff: (fault) => Effect.flatMap(this.backOff(run, fault), (again) => again ? Effect.void : new GivenUp()),
+      well: Effect.suspend(() => this.well(run))
+    }
+    const subscription = new EgressSubscription(stream)
+    const program = Effect.yieldNow.pipe(
+      Effect.andThen(Fiber.awaitAll(after)),
+      Effect.andThen(Effect.suspend(() => this.attempts(run))),
+      Effect.ensuring(Effect.andThen(subscription.close, stream.transport.revoke))
+    )
+    const run: Run = { stream, subscription, fiber: desk.runFork(program), stopping: false, pumping: false }
+    this.current = run
+  }
+
+  /** Takes the transport away and interrupts. The fiber ends when the finalizers have run. */
+  stop(): void {
+    const run = this.current
+    if (run === undefined || run.stopping) return
+    run.stopping = true
+    this.environment.desk.runFork(run.stream.transport.revoke)
+    run.fiber.interruptUnsafe()
+  }
+
+  /** Takes no more, finishes what was taken, and ends. What has taken nothing is stopped. */
+  drain(): void {
+    const run = this.current
+    if (run === undefined || run.stopping) return
+    if (run.pumping || run.subscription.isOpen) Deferred.doneUnsafe(run.stream.draining, Exit.void)
+    else this.stop()
+  }
+
+  /** The connection was lost or found while the stream was open. */
+  connectionChanged(lost: TransportError.TransportError | undefined): Effect.Effect<void> {
+    const run = this.current
+    if (this.phase._tag !== "Running" || run === undefined || run.stopping) return Effect.void
+    if (lost !== undefined) return this.report.unavailable(lost)
+    return this.report.isTroubled ? this.well(run) : Effect.void
+  }
+
+  private readonly attempts = Effect.fnUntraced({ self: this }, function*(run: Run) {
+    while (true) {
+      const exit = yield* Effect.exit(Effect.scoped(this.attempt(run)))
+      run.pumping = false
+      // An interruption that the author's code swallowed, or that came too late for it, still ends the stream.
+      if (run.stopping || this.phase._tag === "Halted") return
+      const draining = Deferred.isDoneUnsafe(run.stream.draining)
+      if (Exit.isSuccess(exit)) {
+        this.enter({ _tag: "Done" })
+        return yield* draining ? Effect.void : this.report.done
+      }
+      // What the source had given is settled by now. There is nothing else to finish.
+      if (draining && this.spec.direction === "INGRESS") return this.enter({ _tag: "Done" })
+      const fault = yield* fromCause(exit.cause, run.stream.failures, this.spec.id)
+      if (!(yield* this.backOff(run, fault))) return
+    }
+  })
+
+  private attempt(run: Run): Effect.Effect<void, Connector.Tagged, Scope.Scope> {
+    const { bound } = this.environment
+    const { channel, direction, id, parameters } = this.spec
+    const asked = { id, channel, parameters, config: bound.config }
+    return Effect.andThen(
+      run.stream.transport.requireConnected,
+      direction === "INGRESS"
+        ? Option.match(bound.ingress, {
+          onNone: () => unsupported,
+          onSome: (open) => this.ingress(run, () => open(asked))
+        })
+        : Option.match(bound.egress, {
+          onNone: () => unsupported,
+          onSome: (open) => this.egress(run, () => open(asked))
+        })
+    )
+  }
+
+  private ingress(run: Run, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
+    return Effect.gen({ self: this }, function*() {
+      const source = yield* Effect.suspend(open)
+      yield* this.opened(run)
+      switch (source._tag) {
+        case "Lossy":
+          return yield* LossyPump.run(source.payloads, run.stream)
+        case "Acknowledged":
+          return yield* ConfirmedPump.acknowledged(source.taken, run.stream)
+        case "Resumable":
+          return yield* source.run((codec, from) => ConfirmedPump.resumable(codec, from, this.position, run.stream))
+      }
+    })
+  }
+
+  private egress(run: Run, open: () => Opening<Delivery.Sink<Connector.Tagged, Scope.Scope>>) {
+    return Effect.gen({ self: this }, function*() {
+      const sink = yield* Effect.suspend(open)
+      const queue = yield* run.subscription.open
+      yield* this.opened(run)
+      yield* EgressPump.run(sink, queue, run.subscription, run.stream)
+    })
+  }
+
+  private readonly opened = Effect.fnUntraced({ self: this }, function*(run: Run) {
+    if (run.stopping) return yield* Effect.interrupt
+    run.pumping = true
+    const now = this.environment.desk.now()
+    this.backoff.healthy(now)
+    this.enter({ _tag: "Running", since: now })
+    if (!this.report.isTroubled) return yield* this.report.started
+    yield* Effect.sleep(settlesAfter).pipe(
+      Effect.andThen(Effect.suspend(() => this.phase._tag === "Running" ? this.well(run) : Effect.void)),
+      Effect.forkScoped
+    )
+  })
+
+  /** Counts the fault, tells of it and waits. False when there is no further try. */
+  private readonly backOff = Effect.fnUntraced({ self: this }, function*(run: Run, fault: Fault) {
+    if (run.stopping) return yield* Effect.interrupt
+    const now = this.environment.desk.now()
+    this.backoff.failed(now)
+    const { attempts, since } = this.backoff
+    if (attempts === 1) yield* this.log(fault)
+    const delay = fault.action === "retry"
+      ? this.backoff.delayMillis(fault.backoff, now, yield* Random.next)
+      : undefined
+    if (delay === undefined) {
+      this.enter({ _tag: "Halted", failure: StreamPhase.failure(fault) })
+      yield* this.report.halted(fault, { attempts, since })
+      return false
+    }
+    this.enter({ _tag: "Retrying", failure: StreamPhase.failure(fault), nextAt: now + delay })
+    yield* this.report.failed(fault, { attempts, since, nextRetry: now + delay })
+    yield* Effect.sleep(delay)
+    if (fault.origin !== "author") yield* this.environment.connection.whenConnected
+    return true
+  })
+
+  private well(run: Run): Effect.Effect<void> {
+    if (run.stopping) return Effect.void
+    const now = this.environment.desk.now()
+    this.backoff.healthy(now)
+    if (this.phase._tag !== "Running") this.enter({ _tag: "Running", since: now })
+    return this.report.healthy
+  }
+
+  private enter(phase: StreamPhase.StreamPhase): void {
+    this.phase = phase
+    Deferred.doneUnsafe(this.settled, Exit.void)
+  }
+
+  private log({ code, message, tag }: Fault): Effect.Effect<void> {
+    return Effect.annotateLogs(Effect.logWarning("stream failed"), { streamId: this.spec.id, tag, code, message })
+  }
+}
+
+type Opening<A> = Effect.Effect<A, Connector.Tagged, Scope.Scope>
+
+/** Cannot happen: no stream of a direction that its class lacks gets past SetPayload. */
+const unsupported = Effect.die("the connector has no streams of this direction")

@@ -1,0 +1,132 @@
+/**
+ * The streams of a connector by id: which of them to stop and start when another set is asked for.
+ *
+ * @since 0.1.0
+ */
+import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { StreamReport } from "./StreamReport.ts"
+import { type Environment, StreamRunner } from "./StreamRunner.ts"
+import type { StreamSpec } from "./StreamSpec.ts"
+
+/**
+ * What one change of the set has set going.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Change {
+  /** Streams of the set that have no outcome yet. */
+  readonly starting: ReadonlyArray<StreamRunner>
+  /** Ids of the streams that this change stopped and that have not ended. */
+  readonly stopping: ReadonlyArray<string>
+  /** Ids that are not in the set any more. */
+  readonly removed: ReadonlyArray<string>
+}
+
+/**
+ * Runners by id, and the fibers of those that were stopped and have not ended.
+ *
+ * **Details**
+ *
+ * All methods act at once, and wait for nothing. Whatever runs under an id has ended before the next of that id starts,
+ * however often it was asked for meanwhile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamSet {
+  private readonly environment: Environment
+  private readonly equivalent: (self: unknown, that: unknown) => boolean
+  private readonly ending = new Map<string, Set<Fiber.Fiber<void>>>()
+  private byId: ReadonlyMap<string, StreamRunner> = new Map()
+
+  /** `equivalent` compares decoded parameters. */
+  constructor(environment: Environment, equivalent: (self: unknown, that: unknown) => boolean) {
+    this.environment = environment
+    this.equivalent = equivalent
+  }
+
+  /** In the order in which they were asked for. */
+  get runners(): ReadonlyArray<StreamRunner> {
+    return Array.from(this.byId.values())
+  }
+
+  get(id: string): StreamRunner | undefined {
+    return this.byId.get(id)
+  }
+
+  /** What was stopped under this id and has not ended. */
+  endingOf(id: string): ReadonlyArray<Fiber.Fiber<void>> {
+    return Array.from(this.ending.get(id) ?? [])
+  }
+
+  /** Ids under which something was stopped and has not ended. */
+  get endingIds(): ReadonlyArray<string> {
+    return Array.from(this.ending.keys())
+  }
+
+  /** Makes `specs` the set: with `restart`, also what is unchanged is stopped and started again. */
+  change(specs: ReadonlyArray<StreamSpec>, restart: boolean): Change {
+    const before = this.byId
+    const after = new Map<string, StreamRunner>()
+    const toStart: Array<StreamRunner> = []
+    for (const spec of specs) {
+      const current = before.get(spec.id)
+      const keep = current !== undefined && !restart && this.isSame(current.spec, spec)
+      const runner = keep ? current : this.successor(current, spec)
+      if (!keep || runner.isHalted) toStart.push(runner)
+      after.set(spec.id, runner)
+    }
+    const stopped = Array.from(before.values()).filter((runner) => after.get(runner.spec.id) !== runner)
+    const removed = stopped.map((runner) => runner.spec.id).filter((id) => !after.has(id))
+    for (const runner of stopped) this.stop(runner)
+    for (const id of removed) before.get(id)!.report.close()
+    for (const runner of toStart) {
+      this.track(runner)
+      runner.start(this.endingOf(runner.spec.id))
+    }
+    this.byId = after
+    return {
+      starting: this.runners.filter((runner) => !runner.isSettled),
+      stopping: stopped.map((runner) => runner.spec.id).filter((id) => this.ending.has(id)),
+      removed
+    }
+  }
+
+  /** Stops everything. The set stays what it is. */
+  stopAll(): void {
+    for (const runner of this.byId.values()) this.stop(runner)
+  }
+
+  private stop(runner: StreamRunner): void {
+    runner.stop()
+    this.track(runner)
+  }
+
+  private track(runner: StreamRunner): void {
+    const { fiber } = runner
+    if (fiber === undefined || fiber.pollUnsafe() !== undefined) return
+    const { id } = runner.spec
+    const fibers = this.ending.get(id) ?? new Set()
+    this.ending.set(id, fibers.add(fiber))
+    fiber.addObserver(() => {
+      fibers.delete(fiber)
+      if (fibers.size === 0 && this.ending.get(id) === fibers) this.ending.delete(id)
+    })
+  }
+
+  /** Counts stay with the id, the position with the parameters that it belongs to. */
+  private successor(current: StreamRunner | undefined, spec: StreamSpec): StreamRunner {
+    const position = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
+      ? current.position.encoded
+      : Option.none()
+    const report = current?.report ?? new StreamReport(spec.id, this.environment.desk)
+    return new StreamRunner(spec, report, { encoded: position }, this.environment)
+  }
+
+  private isSame(self: StreamSpec, that: StreamSpec): boolean {
+    return self.direction === that.direction && self.channel === that.channel &&
+      this.equivalent(self.parameters, that.parameters)
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The transport as one stream has it: its own channel, until it is revoked.
+ *
+ * @since 0.1.0
+ */
+import type { Channel, TransportError } from "@kps/transport"
+import { Transport } from "@kps/transport"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { TransportFailed } from "./StreamFault.ts"
+
+/**
+ * The connection that all streams share, as it was last heard of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connection {
+  readonly transport: Transport.Transport["Service"]
+  /** Why it is away; absent while it is there. */
+  readonly lost: () => TransportError.TransportError | undefined
+  /** Succeeds as soon as it is there. */
+  readonly whenConnected: Effect.Effect<void>
+}
+
+/**
+ * Watches the connection. `onChange` is run when it is lost and when it is found again, not for what it is
+ * at first.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const watch = Effect.fnUntraced(function*(
+  transport: Transport.Transport["Service"],
+  onChange: (lost: TransportError.TransportError | undefined) => Effect.Effect<void>
+): Effect.fn.Return<Connection, never, Scope.Scope> {
+  const latch = Latch.makeUnsafe()
+  let lost = lostOf(yield* transport.status)
+  if (lost === undefined) latch.openUnsafe()
+  yield* transport.statusChanges.pipe(
+    Stream.runForEach((status) => {
+      const before = lost
+      lost = lostOf(status)
+      if (lost === undefined) latch.openUnsafe()
+      else latch.closeUnsafe()
+      // An instant is not worth a change: the text of the error is.
+      return before?.message === lost?.message ? Effect.void : onChange(lost)
+    }),
+    Effect.forkScoped
+  )
+  return { transport, lost: () => lost, whenConnected: latch.await }
+})
+
+/** A closed transport is away too; its own operations say so. */
+const lostOf = (status: Transport.ConnectionStatus): TransportError.TransportError | undefined =>
+  status._tag === "Disconnected" ? status.cause : undefined
+
+/**
+ * The transport in the hands of one stream.
+ *
+ * **Details**
+ *
+ * Once revoked it unsubscribes, and publishes and confirms nothing any more: whoever tries is interrupted. So a stream
+ * whose code goes on after it was told to stop cannot be heard of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class StreamTransport {
+  /** Ends with the handle: what belongs to the subscription lives in it. */
+  readonly scope = Scope.makeUnsafe()
+  readonly connection: Connection
+  readonly channel: Channel.ChannelName
+  private ended = false
+
+  constructor(connection: Connection, channel: Channel.ChannelName) {
+    this.connection = connection
+    this.channel = channel
+  }
+
+  get revoked(): boolean {
+    return this.ended
+  }
+
+  /** Takes the transport away, at once, then waits until it is unsubscribed. */
+  readonly revoke: Effect.Effect<void> = Effect.suspend(() => {
+    this.ended = true
+    return Scope.close(this.scope, Exit.void)
+  })
+
+  /** Fails while the connection is away. */
+  readonly requireConnected: Effect.Effect<void, TransportFailed> = Effect.suspend(() =>
+    Effect.flatMap(this.connection.transport.status, (status) =>
+      status._tag === "Disconnected"
+        ? Effect.fail(new TransportFailed({ operation: "connect", error: status.cause }))
+        : Effect.void)
+  )
+
+  /** As the transport's `publishAll`. */
+  publishAll(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+    return this.ended ? Effect.interrupt : this.connection.transport.publishAll(this.channel, messages)
+  }
+
+  /** As the transport's `publishConfirmed`. */
+  publishConfirmed(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+    return this.ended ? Effect.interrupt : this.connection.transport.publishConfirmed(this.channel, messages)
+  }
+
+  /** As the transport's `flush`. */
+  readonly flush: Effect.Effect<void, TransportError.TransportError> = Effect.suspend(() =>
+    this.ended ? Effect.interrupt : this.connection.transport.flush
+  )
+
+  /** As the transport's `subscription`. A scope forked from `scope` ends it when the handle is revoked. */
+  subscription(
+    options: Transport.SubscribeOptions
+  ): Effect.Effect<
+    Stream.Stream<Channel.Message, TransportError.TransportError>,
+    TransportError.TransportError,
+    Scope.Scope
+  > {
+    return this.ended ? Effect.interrupt : this.connection.transport.subscription(this.channel, options)
+  }
+}
