@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"time"
 
 	connectorpb "github.com/nutanix/kps-connector-go-sdk/connector/v1"
 	"github.com/nutanix/kps-connector-go-sdk/events"
@@ -13,7 +14,7 @@ import (
 // connector is a server of the contract that keeps what it is given and runs nothing. It is built on the SDK as a
 // connector of the original kind is: the events registry answers GetEvents, whatever id the caller names.
 //
-// A stream whose metadata has "refuse": {"code": "UNAVAILABLE", "message": "…"} is refused with that code.
+// A stream is refused when its metadata says so (see refusalOf), and waited for as long as "waitMs" says.
 type connector struct {
 	*events.Registry
 	connectorpb.UnsafeConnectorServiceServer
@@ -76,9 +77,12 @@ func (c *connector) GetPayload(_ context.Context, request *connectorpb.GetPayloa
 	return response, nil
 }
 
-func (c *connector) SetPayload(_ context.Context, request *connectorpb.SetPayloadRequest) (*connectorpb.SetPayloadResponse, error) {
+func (c *connector) SetPayload(ctx context.Context, request *connectorpb.SetPayloadRequest) (*connectorpb.SetPayloadResponse, error) {
 	refusal := c.wrongID(request.GetConnectorId())
 	if refusal == nil {
+		if err := wait(ctx, request.GetPayloads()); err != nil {
+			return nil, err
+		}
 		refusal = c.apply(request.GetPayloads())
 	}
 	if refusal != nil {
@@ -112,6 +116,20 @@ func (c *connector) apply(payloads []*connectorpb.Payload) *failure {
 		_ = c.starts.Publish(events.StatusWithStreamID(stream.GetId()))
 	}
 	c.streams = streams
+	return nil
+}
+
+// wait says on stdout when the caller gave up first.
+func wait(ctx context.Context, payloads []*connectorpb.Payload) error {
+	for _, payload := range payloads {
+		millis := payload.GetStream().GetMetadata().GetFields()["waitMs"].GetNumberValue()
+		select {
+		case <-time.After(time.Duration(millis) * time.Millisecond):
+		case <-ctx.Done():
+			_ = emit("gaveUp", map[string]interface{}{"stream": payload.GetStream().GetId()})
+			return ctx.Err()
+		}
+	}
 	return nil
 }
 

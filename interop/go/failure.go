@@ -34,27 +34,37 @@ type failure struct {
 
 const codePrefix = "RESPONSE_CODE_"
 
-// refusalOf reads what a stream's metadata wants to be refused with.
+// refusalOf reads what a stream's metadata wants to be refused with:
+//
+//	"refuse": {"code": "UNAVAILABLE", "message": "away", "about": "stream"}
+//
+// With "about" a detail says what is wrong: with the "request" a field, or with the "stream" itself.
 func refusalOf(stream *connectorpb.Stream) *failure {
 	refuse := stream.GetMetadata().GetFields()["refuse"].GetStructValue().GetFields()
 	if refuse == nil {
 		return nil
 	}
-	name := refuse["code"].GetStringValue()
+	name, message := refuse["code"].GetStringValue(), refuse["message"].GetStringValue()
+	info := &errdetails.ErrorInfo{
+		Reason:   "Refused",
+		Domain:   "kps.connector",
+		Metadata: map[string]string{"stream_id": stream.GetId()},
+	}
+	details := []proto.Message{info, &errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)}}
+	switch refuse["about"].GetStringValue() {
+	case "request":
+		details = append(details, &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+			{Field: "payloads[0].stream.metadata.refuse", Description: message},
+		}})
+	case "stream":
+		info.Metadata["code"] = name
+		info.Metadata["message"] = message
+		info.Metadata["retry_in_millis"] = "250"
+	}
 	return &failure{
 		code:    connectorpb.ResponseCode(connectorpb.ResponseCode_value[codePrefix+name]),
-		message: refuse["message"].GetStringValue(),
-		details: []proto.Message{
-			&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
-				{Field: "payloads[0].stream.metadata.refuse", Description: "refused on demand"},
-			}},
-			&errdetails.ErrorInfo{
-				Reason:   "Refused",
-				Domain:   "kps.connector",
-				Metadata: map[string]string{"stream_id": stream.GetId()},
-			},
-			&errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)},
-		},
+		message: message,
+		details: details,
 	}
 }
 
