@@ -1,0 +1,90 @@
+/**
+ * How a connector is served.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The id of this connector instance: every call must name it. */
+  readonly connectorId: string
+  /** Address to listen on. Default: "0.0.0.0". */
+  readonly host?: string
+  /** Port to listen on; 0 takes a free one. Default: 8000. */
+  readonly port?: number
+  /** How long SetPayload waits for the first outcome of the streams it started. Default: 5 seconds. */
+  readonly startTimeout?: Duration.Input
+  /** How long a stopping stream's finalizers are waited for. Default: 5 seconds. */
+  readonly stopTimeout?: Duration.Input
+  /** How long the connector's `discover` may take; GetPayload waits no longer. Default: 5 seconds. */
+  readonly discoverTimeout?: Duration.Input
+  /**
+   * How long, after the server was told to stop, its streams may finish what they took and then calls in flight may go
+   * on, together. Default: 10 seconds.
+   */
+  readonly gracePeriod?: Duration.Input
+  /** Errors as a `ResponseStatus` in the reply, or as gRPC status codes. Default: "inBand". */
+  readonly errors?: "inBand" | "grpc"
+  /** Whether a SetPayload replaces each kind it has payloads of, or always the streams. Default: "perKind". */
+  readonly setPayload?: "perKind" | "replaceAll"
+  /** Whether config payloads are merged over the config in force, or replace it. Default: "merge". */
+  readonly config?: "merge" | "replace"
+}
+
+/**
+ * Options with every default in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Resolved {
+  readonly connectorId: string
+  readonly host: string
+  readonly port: number
+  readonly startTimeout: Duration.Duration
+  readonly stopTimeout: Duration.Duration
+  readonly discoverTimeout: Duration.Duration
+  readonly gracePeriod: Duration.Duration
+  readonly errors: "inBand" | "grpc"
+  readonly setPayload: "perKind" | "replaceAll"
+  readonly config: "merge" | "replace"
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const resolve = (options: Options): Resolved => ({
+  connectorId: options.connectorId,
+  host: options.host ?? "0.0.0.0",
+  port: options.port ?? 8000,
+  startTimeout: Duration.fromInputUnsafe(options.startTimeout ?? "5 seconds"),
+  stopTimeout: Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds"),
+  discoverTimeout: Duration.fromInputUnsafe(options.discoverTimeout ?? "5 seconds"),
+  gracePeriod: Duration.fromInputUnsafe(options.gracePeriod ?? "10 seconds"),
+  errors: options.errors ?? "inBand",
+  setPayload: options.setPayload ?? "perKind",
+  config: options.config ?? "merge"
+})
+
+/**
+ * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
+ * `grpc`) and `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`).
+ *
+ * @category configuration
+ * @since 0.1.0
+ */
+export const config: Config.Config<Required<Pick<Options, "connectorId" | "errors" | "setPayload">>> = Config.all({
+  connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
+  errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
+  setPayload: Config.Literals(["perKind", "replaceAll"], "KPS_SET_PAYLOAD").pipe(
+    Config.withDefault("perKind" as const)
+  )
+})
