@@ -19,6 +19,7 @@ export type {
   Direction,
   Discovered,
   Implementation,
+  Open,
   StreamDirection,
   StreamOf,
   Tagged
@@ -79,7 +80,10 @@ export interface AnyDefinition {
   readonly staticParameters?: AnyCodec
   /** The parameters of one stream: what `Stream.metadata` decodes to. */
   readonly stream: AnyCodec
-  /** Must decode `{}`: a connector has a config before the platform sends one. */
+  /**
+   * Must decode `{}`: a connector has a config before the platform sends one. Checked by type, key by key; where a check
+   * on the whole refuses `{}`, building the layer dies.
+   */
   readonly config: AnyCodec
   /** A row for every error the implementation can fail with, by its tag. */
   readonly failures: Record<string, Failure>
@@ -167,7 +171,10 @@ export const make = <const Name extends string>(name: Name) =>
     `@kps/connector/Connector/${name}`
   )
   const Config = Context.Service<ConfigOf<Name>, Config<Config_["Type"]>>(`@kps/connector/Connector/${name}/Config`)
-  const decodeConfig = Schema.decodeUnknownEffect(Schema.toCodecJson(definition.config))
+  // `{}` decodes: `definition.config` says so in its type, but for a check that an author has put on the whole.
+  const initialConfig = Schema.decodeEffect(Schema.toCodecJson(definition.config))({}).pipe(
+    Effect.catch((cause) => Effect.die(new Error(`the config of "${name}" does not decode {}`, { cause })))
+  )
 
   return {
     name,
@@ -180,8 +187,7 @@ export const make = <const Name extends string>(name: Name) =>
       Layer.effect(
         Implemented,
         Effect.gen(function*() {
-          // `{}` decodes: `definition.config` says so in its type.
-          const ref = yield* SubscriptionRef.make<Config_["Type"]>(yield* Effect.orDie(decodeConfig({})))
+          const ref = yield* SubscriptionRef.make<Config_["Type"]>(yield* initialConfig)
           const config: Config<Config_["Type"]> = {
             get: SubscriptionRef.get(ref),
             changes: SubscriptionRef.changes(ref)
