@@ -8,33 +8,15 @@ import type { Connector } from "@kps/connector"
 import type { Events } from "@kps/events"
 import type { Transport } from "@kps/transport"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
-import type * as Layer from "effect/Layer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ListenFailed } from "./GrpcServer.ts"
+import { type Options, resolve } from "./Options.ts"
+import * as RunningStreams from "./RunningStreams.ts"
+import * as Serving from "./Serving.ts"
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Options {
-  /** The id of this connector instance: every call must name it. */
-  readonly connectorId: string
-  /** Address to listen on. Default: "0.0.0.0". */
-  readonly host?: string
-  /** Port to listen on; 0 takes a free one. Default: 8000. */
-  readonly port?: number
-  /** How long SetPayload waits for the first outcome of the streams it started. Default: 5 seconds. */
-  readonly startTimeout?: Duration.Input
-  /** How long a stopping stream's finalizers are waited for. Default: 5 seconds. */
-  readonly stopTimeout?: Duration.Input
-  /** How long calls in flight may go on after the server was told to stop. Default: 10 seconds. */
-  readonly gracePeriod?: Duration.Input
-  /** Errors as a `ResponseStatus` in the reply, or as gRPC status codes. Default: "inBand". */
-  readonly errors?: "inBand" | "grpc"
-  /** Whether a SetPayload replaces each kind it has payloads of, or always the streams. Default: "perKind". */
-  readonly setPayload?: "perKind" | "replaceAll"
-  /** Whether config payloads are merged over the config in force, or replace it. Default: "merge". */
-  readonly config?: "merge" | "replace"
-}
+export { ListenFailed } from "./GrpcServer.ts"
+export { config, type Options } from "./Options.ts"
 
 /**
  * Service of a connector that is being served.
@@ -58,24 +40,47 @@ export class ConnectorRoutes extends Context.Service<ConnectorRoutes, {
   readonly routes: (router: ConnectRouter) => ConnectRouter
 }>()("@kps/server/ConnectorServer/ConnectorRoutes") {}
 
-export declare const layer: <Name extends string>(
+/**
+ * Layer that serves a connector over gRPC (HTTP/2 without TLS) until it is closed.
+ *
+ * **Details**
+ *
+ * Closing it, as a SIGTERM to the process does: health says NOT_SERVING and SetPayload is refused; the streams finish
+ * what they took; no new calls are taken, and those in flight finish; all within the grace period. The transport and
+ * the connector's own layers outlive all of that.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Name extends string>(
   connector: Connector.Any<Name>,
   options: Options
-) => Layer.Layer<
+): Layer.Layer<
   ConnectorServer | ConnectorRoutes,
   ListenFailed,
   Connector.Implemented<Name> | Transport.Transport | Events.Events
->
+> =>
+  Layer.effectContext(
+    Effect.map(Serving.listen(connector, resolve(options)), ({ host, port, routes }) =>
+      Context.make(ConnectorServer, { host, port }).pipe(Context.add(ConnectorRoutes, { routes })))
+  ).pipe(Layer.provide(RunningStreams.layer(connector, options)))
 
-export declare const layerRoutes: <Name extends string>(
+/**
+ * Layer of a connector without a listener: for calls within the process, as a test makes them.
+ *
+ * **Details**
+ *
+ * The same routes as `layer` serves, with no socket and no timer of its own: with the memory transport and the
+ * `TestClock` no real time passes. Closing it drains the streams.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerRoutes = <Name extends string>(
   connector: Connector.Any<Name>,
   options: Options
-) => Layer.Layer<
-  ConnectorRoutes,
-  never,
-  Connector.Implemented<Name> | Transport.Transport | Events.Events
->
-
-export interface ListenFailed {
-  readonly _tag: "ListenFailed"
-}
+): Layer.Layer<ConnectorRoutes, never, Connector.Implemented<Name> | Transport.Transport | Events.Events> =>
+  Layer.effect(
+    ConnectorRoutes,
+    Effect.map(Serving.make(connector, resolve(options)), ({ routes }) => ({ routes }))
+  ).pipe(Layer.provide(RunningStreams.layer(connector, options)))

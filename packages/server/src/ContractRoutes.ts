@@ -1,0 +1,113 @@
+/**
+ * The contract as connect routes: every outcome of an RPC as a reply, or as a gRPC status.
+ *
+ * @since 0.1.0
+ */
+import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect"
+import { ConnectorService as Contract, type ResponseStatus } from "@kps/idl"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { Call, ConnectorService } from "./ConnectorService.ts"
+import { type ContractError, InternalError } from "./ContractError.ts"
+import * as ContractStatus from "./ContractStatus.ts"
+import type { Rpc } from "./ContractTable.ts"
+import { reference } from "./StreamFault.ts"
+
+/**
+ * Makes the routes of a connector. Closing the scope interrupts the calls in flight.
+ *
+ * **Details**
+ *
+ * A call is interrupted when its caller cancels it or its deadline passes. A defect becomes INTERNAL with a reference;
+ * what happened goes to the log under that reference. No request or reply is logged.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  service: ConnectorService,
+  options: { readonly errors: "inBand" | "grpc" }
+): Effect.fn.Return<(router: ConnectRouter) => ConnectRouter, never, Scope.Scope> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const calls = yield* FiberSet.make<unknown, unknown>()
+
+  /** The one place where an effect becomes a promise. */
+  const run = <A, E>(effect: Effect.Effect<A, E>, signal: AbortSignal): Promise<Exit.Exit<A, E>> => {
+    const fiber: Fiber.Fiber<A, E> = fork(effect)
+    FiberSet.addUnsafe(calls, fiber)
+    const abort = () => fiber.interruptUnsafe()
+    if (signal.aborted) abort()
+    else signal.addEventListener("abort", abort, { once: true })
+    return new Promise((resolve) =>
+      fiber.addObserver((exit) => {
+        signal.removeEventListener("abort", abort)
+        resolve(exit)
+      })
+    )
+  }
+
+  const answer = <A, E extends ContractError, Reply>(
+    rpc: Rpc,
+    { signal }: HandlerContext,
+    effect: Effect.Effect<A, E>,
+    reply: (status: ResponseStatus, value: A | undefined) => Reply
+  ): Promise<Reply> => {
+    const told = effect.pipe(
+      Effect.map((value) => reply(ContractStatus.ok, value)),
+      Effect.catchCause((cause) => Effect.flatMap(toError(rpc, cause), refuse))
+    )
+    const refuse = (error: ContractError): Effect.Effect<Reply, ConnectError> =>
+      options.errors === "grpc"
+        ? Effect.fail(ContractStatus.grpc(error))
+        : Effect.succeed(reply(ContractStatus.inBand(error), undefined))
+    return run(told, signal).then((exit) => {
+      if (Exit.isSuccess(exit)) return exit.value
+      throw Result.getOrElse(Cause.findError(exit.cause), () => interrupted(signal))
+    })
+  }
+
+  return (router) =>
+    router.service(Contract, {
+      getPayload: (request, context) =>
+        answer("GetPayload", context, service.getPayload(request, callOf(context)), (status, payloads = []) => ({
+          status,
+          payloads: [...payloads]
+        })),
+      setPayload: (request, context) =>
+        answer("SetPayload", context, service.setPayload(request, callOf(context)), (status) => ({ status })),
+      getEvents: (request, context) =>
+        answer("GetEvents", context, service.getEvents(request), (status, events = []) => ({
+          status,
+          eventPayloads: [...events]
+        }))
+    })
+})
+
+const callOf = (context: HandlerContext): Call => {
+  const left = context.timeoutMs()
+  return left === undefined ? {} : { patience: Duration.millis(Math.max(0, left)) }
+}
+
+/** The typed error, or what is told of a defect. An interruption stays one: nobody, or nothing, is left to answer. */
+const toError = <E extends ContractError>(rpc: Rpc, cause: Cause.Cause<E>): Effect.Effect<ContractError> => {
+  const error = Cause.findError(cause)
+  if (Result.isSuccess(error)) return Effect.succeed(error.success)
+  if (!Cause.hasDies(cause)) return Effect.interrupt
+  return Effect.gen(function*() {
+    const id = yield* reference
+    yield* Effect.annotateLogs(Effect.logError("defect in a call", cause), { rpc, reference: id })
+    return new InternalError({ reference: id })
+  })
+}
+
+/** Why a call that was interrupted has no reply: the caller's doing, or the end of the server. */
+const interrupted = (signal: AbortSignal): ConnectError =>
+  signal.aborted && signal.reason instanceof ConnectError
+    ? signal.reason
+    : new ConnectError("the connector stopped", signal.aborted ? Code.Canceled : Code.Unavailable)

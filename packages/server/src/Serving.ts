@@ -1,0 +1,94 @@
+/**
+ * Puts a connector's parts together: service, health, routes, listener. What runs the streams is given.
+ *
+ * @since 0.1.0
+ */
+import type { ConnectRouter } from "@connectrpc/connect"
+import type { Connector } from "@kps/connector"
+import type { Events } from "@kps/events"
+import type { Transport } from "@kps/transport"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ConnectorService from "./ConnectorService.ts"
+import * as ContractRoutes from "./ContractRoutes.ts"
+import * as GrpcServer from "./GrpcServer.ts"
+import * as Health from "./Health.ts"
+import * as HealthRoutes from "./HealthRoutes.ts"
+import type { Resolved } from "./Options.ts"
+import type { RunningStreams } from "./RunningStreams.ts"
+import * as TransportWatch from "./TransportWatch.ts"
+
+/**
+ * What serving a connector needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Needs<Name extends string> =
+  | Connector.Implemented<Name>
+  | RunningStreams
+  | Transport.Transport
+  | Events.Events
+  | Scope.Scope
+
+/**
+ * A connector that answers calls.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Served {
+  /** The contract and the health service. */
+  readonly routes: (router: ConnectRouter) => ConnectRouter
+  readonly service: ConnectorService.ConnectorService
+  readonly health: Health.Health
+}
+
+/**
+ * Makes a connector answer calls within the process. Closing the scope drains its streams, then ends the calls.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<Name extends string>(
+  connector: Connector.Any<Name>,
+  options: Resolved
+): Effect.fn.Return<Served, never, Needs<Name>> {
+  const health = yield* Health.make
+  yield* TransportWatch.make(health)
+  const service = yield* ConnectorService.make(connector, options, health)
+  const contract = yield* ContractRoutes.make(service, options)
+  // Last of all, so that it is the first to end: calls can still be answered meanwhile.
+  yield* Effect.addFinalizer(() => Effect.andThen(service.drain, health.enter("Stopped")))
+  return { routes: (router) => HealthRoutes.routes(health)(contract(router)), service, health }
+})
+
+/**
+ * Makes a connector answer calls over gRPC.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listen = Effect.fnUntraced(function*<Name extends string>(
+  connector: Connector.Any<Name>,
+  options: Resolved
+): Effect.fn.Return<
+  Served & { readonly host: string; readonly port: number },
+  GrpcServer.ListenFailed,
+  Needs<Name>
+> {
+  const served = yield* make(connector, options)
+  const server = yield* GrpcServer.make({
+    host: options.host,
+    port: options.port,
+    routes: served.routes,
+    gracePeriod: options.gracePeriod,
+    beforeClose: served.service.drain,
+    // A Watch would use up the whole grace period.
+    onClose: served.health.enter("Stopped")
+  })
+  const place = { connectorId: options.connectorId, host: server.host, port: server.port }
+  yield* Effect.annotateLogs(Effect.logInfo("listening"), place)
+  yield* Effect.addFinalizer(() => Effect.annotateLogs(Effect.logInfo("stopping"), place))
+  return { ...served, ...server }
+})
