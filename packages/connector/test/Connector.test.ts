@@ -43,11 +43,12 @@ const built = <Name extends string, S, C, E>(
     const context = yield* Layer.build(Layer.provide(layer, Layer.succeed(Outside, { name: "captured", log })))
     return { bound: Context.get(context, connector.Implemented), log }
   })
+/** What the opening gets is the config that its layer has. */
+const notThisOne: Connector.Config<never> = { get: Effect.die("not this one"), changes: Stream.die("not this one") }
 const open = <S, C, A>(
-  bound: Connector.Bound<S, C>,
   opening: Option.Option<Connector.Open<A, S, C, Connector.Tagged, Scope.Scope>>,
   parameters: S
-) => Option.getOrThrow(opening)({ ...stream, parameters, config: bound.config })
+) => Option.getOrThrow(opening)({ ...stream, parameters, config: notThisOne })
 
 describe("Connector", () => {
   it.effect("opens a stream in the scope it is given, with the services that its layer was built with", () =>
@@ -66,7 +67,7 @@ describe("Connector", () => {
         }))
       )
 
-      yield* Effect.scoped(Effect.andThen(open(bound, bound.ingress, { path: "p" }), note("running"))).pipe(
+      yield* Effect.scoped(Effect.andThen(open(bound.ingress, { path: "p" }), note("running"))).pipe(
         Effect.provideService(Outside, { name: "runner", log })
       )
 
@@ -80,7 +81,7 @@ describe("Connector", () => {
         In,
         In.toLayer(Effect.as(Effect.acquireRelease(note("build"), () => note("unbuild")), idle))
       ).pipe(Scope.provide(scope))
-      yield* Effect.scoped(open(bound, bound.ingress, { path: "p" }))
+      yield* Effect.scoped(open(bound.ingress, { path: "p" }))
       assert.deepStrictEqual(log, ["captured: build"])
       yield* Scope.close(scope, Exit.void)
 
@@ -95,7 +96,7 @@ describe("Connector", () => {
           ingress: () => Effect.succeed(Delivery.lossy(Stream.fromEffect(Effect.as(note("read"), bytes))))
         }))
       )
-      const source = yield* open(bound, bound.ingress, { path: "p" })
+      const source = yield* open(bound.ingress, { path: "p" })
       assert(source._tag === "Lossy")
 
       assert.deepStrictEqual(yield* Stream.runCollect(source.payloads), [bytes])
@@ -116,7 +117,7 @@ describe("Connector", () => {
             ))
         }))
       )
-      const source = yield* open(bound, bound.ingress, { path: "p" })
+      const source = yield* open(bound.ingress, { path: "p" })
       assert(source._tag === "Acknowledged")
       const [first, second] = yield* Stream.runCollect(source.taken)
       assert(first?.nack !== undefined && second !== undefined)
@@ -155,7 +156,7 @@ describe("Connector", () => {
             }))
         }))
       )
-      const source = yield* open(bound, bound.ingress, { path: "p" })
+      const source = yield* open(bound.ingress, { path: "p" })
       assert(source._tag === "Resumable")
       // What a server does: it keeps the encoded position, and knows nothing of its type.
       const next = (encoded: Option.Option<unknown>) =>
@@ -196,9 +197,9 @@ describe("Connector", () => {
             )
         }))
       )
-      const partial = yield* open(bound, bound.egress, { path: "partial" })
+      const partial = yield* open(bound.egress, { path: "partial" })
       const outcome = yield* partial.deliver([item("a"), item("b")])
-      const whole = yield* open(bound, bound.egress, { path: "whole" })
+      const whole = yield* open(bound.egress, { path: "whole" })
 
       assert.deepStrictEqual(outcome, { failed: [{ index: 1, error: new Lost() }] })
       assert.deepStrictEqual(yield* whole.deliver([item("c")]), Delivery.delivered)
@@ -236,7 +237,7 @@ describe("Connector", () => {
         })).pipe(Layer.provide(Layer.succeed(References.CurrentLogAnnotations, { who: "builder" })))
       )
       yield* Effect.gen(function*() {
-        const source = yield* open(bound, bound.ingress, { path: "p" })
+        const source = yield* open(bound.ingress, { path: "p" })
         assert(source._tag === "Lossy")
         yield* Stream.runDrain(source.payloads)
       }).pipe(
@@ -269,6 +270,8 @@ describe("the config of a connector", () => {
         In,
         In.toLayer(Effect.gen(function*() {
           const config = yield* In.Config
+          const { n } = yield* config.get
+          yield* Queue.offer(seen, `built with ${n}`)
           yield* follow("builder", config)
           return {
             ingress: (stream) =>
@@ -280,10 +283,10 @@ describe("the config of a connector", () => {
           }
         }))
       )
-      assert.strictEqual(yield* Queue.take(seen), "builder 7")
+      assert.deepStrictEqual(yield* Queue.takeN(seen, 2), ["built with 7", "builder 7"])
       yield* bound.setConfig({ n: 8 })
       assert.strictEqual(yield* Queue.take(seen), "builder 8")
-      const source = yield* open(bound, bound.ingress, { path: "p" })
+      const source = yield* open(bound.ingress, { path: "p" })
       assert.strictEqual(yield* Queue.take(seen), "stream 8")
       yield* bound.setConfig({ n: 9 })
 
