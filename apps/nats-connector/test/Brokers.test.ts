@@ -1,41 +1,17 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
-import { connect } from "@nats-io/transport-node"
 import { Effect, Exit, Fiber, Layer, Option, Redacted, Schedule, Scope, Stream } from "effect"
 import * as Net from "node:net"
 import type { ConnectError } from "../src/BrokerError.ts"
 import * as Brokers from "../src/Brokers.ts"
 import * as Credentials from "../src/Credentials.ts"
+import { connectionNames, natsClient, until } from "./support.ts"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const texts = (payloads: ReadonlyArray<Uint8Array>) => payloads.map((payload) => new TextDecoder().decode(payload))
 
-/** A client of the outside world. */
-const outside = (url: string) =>
-  Effect.acquireRelease(
-    Effect.promise(() => connect({ servers: url.replace("nats://", ""), reconnect: false })),
-    (nc) => Effect.promise(() => nc.close())
-  )
-
-/** Waits, for at most 15 seconds, until the effect gives true. */
-const until = <E>(what: string, condition: Effect.Effect<boolean, E>) =>
-  condition.pipe(
-    Effect.repeat({ until: (met: boolean) => met, schedule: Schedule.spaced("25 millis") }),
-    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.die(new Error(`not in 15 s: ${what}`)) })
-  )
-
-interface Connz {
-  readonly num_connections: number
-  readonly connections: ReadonlyArray<{ readonly name?: string }>
-}
-
 const connections = (monitorUrl: string) =>
-  Effect.promise(async () => {
-    const response = await fetch(`${monitorUrl}/connz`)
-    // one cast: the server's documented answer
-    const { connections } = (await response.json()) as Connz
-    return connections.filter(({ name }) => name === "test").length
-  })
+  Effect.map(connectionNames(monitorUrl), (names) => names.filter((name) => name === "test").length)
 
 const brokers = Brokers.layer({ name: "test" }).pipe(Layer.provide(Credentials.layerNone))
 
@@ -46,7 +22,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       Effect.gen(function*() {
         const server = yield* natsServer()
         const broker = yield* (yield* Brokers.Brokers).get(server.url)
-        const nc = yield* outside(server.url)
+        const nc = yield* natsClient(server.url)
         const subscription = yield* broker.subscribe("in.>", { queue: undefined })
         for (let i = 0; i < 3_000; i++) nc.publish(`in.${i % 3}`, `${i}`)
 
@@ -90,7 +66,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       Effect.gen(function*() {
         const server = yield* natsServer()
         const broker = yield* (yield* Brokers.Brokers).get(server.url)
-        const nc = yield* outside(server.url)
+        const nc = yield* natsClient(server.url)
         const counts = [0, 0]
         for (const member of [0, 1]) {
           const { payloads } = yield* broker.subscribe("in", { queue: "workers" })
@@ -300,7 +276,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       Effect.gen(function*() {
         const server = yield* natsServer()
         const broker = yield* (yield* Brokers.Brokers).get(server.url)
-        const nc = yield* outside(server.url)
+        const nc = yield* natsClient(server.url)
         const subscription = yield* broker.subscribe("in", { queue: undefined })
         for (let i = 0; i < 70_000; i++) nc.publish("in", "x")
         yield* Effect.promise(() => nc.flush())

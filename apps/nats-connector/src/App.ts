@@ -1,0 +1,31 @@
+/**
+ * The connector, assembled: what `main` runs, and what tests run within their own process.
+ */
+import { Events } from "@kps/events"
+import { ConnectorServer } from "@kps/server"
+import type { Transport } from "@kps/transport"
+import * as Layer from "effect/Layer"
+import * as Brokers from "./Brokers.ts"
+import * as Credentials from "./Credentials.ts"
+import type { LogLevels } from "./LogLevels.ts"
+import { NatsConnector } from "./NatsConnector.ts"
+import * as NatsConnectorLive from "./NatsConnectorLive.ts"
+import type { Settings } from "./Settings.ts"
+
+/** Serves the connector on the transport that is given. */
+export const layer = (settings: Settings): Layer.Layer<
+  ConnectorServer.ConnectorServer | ConnectorServer.ConnectorRoutes,
+  Layer.Error<ReturnType<typeof ConnectorServer.layer>> | Layer.Error<ReturnType<typeof Credentials.layerFile>>,
+  Transport.Transport | LogLevels
+> => {
+  const { connectorId, credentialsFile, errors, host, port, setPayload } = settings
+  return ConnectorServer.layer(NatsConnector, { connectorId, errors, host, port, setPayload }).pipe(
+    Layer.provide(NatsConnectorLive.layer),
+    Layer.provide([
+      Brokers.layer({ name: `${NatsConnector.name} ${connectorId}` }).pipe(
+        Layer.provide(credentialsFile === undefined ? Credentials.layerNone : Credentials.layerFile(credentialsFile))
+      ),
+      Events.layer
+    ])
+  )
+}

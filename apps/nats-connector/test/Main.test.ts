@@ -1,0 +1,247 @@
+/** The bundled connector as a process. */
+import { assert, describe, layer } from "@effect/vitest"
+import { ConnectorClient } from "@kps/client"
+import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
+import { Context, Effect, Layer } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Support from "./support.ts"
+
+class Bundle extends Context.Service<Bundle, string>()("test/Bundle") {}
+
+const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Effect.flatMap(Bundle, (file) => Support.start(file, args, env))
+
+/** Runs until it ends by itself: what it said last, and how it ended. */
+const end = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function*() {
+    const connector = yield* start(args, env)
+    const code = yield* connector.exited
+    return { code, stdout: connector.stdout(), lines: connector.lines() }
+  })
+
+const local = ["--host", "127.0.0.1", "--port", "0"]
+
+const suite = layer(Layer.effect(Bundle, Support.bundle), { excludeTestServices: true, timeout: "60 seconds" })
+
+describe.skipIf(binary() === undefined)(suiteName("main"), () => {
+  suite("bundled", (it) => {
+    it.effect(
+      "serves, moves messages both ways, and drains and exits 0 on SIGTERM and SIGINT",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer()
+          const outside = yield* natsServer()
+          const world = yield* Support.natsClient(outside.url)
+          const pipelines = yield* Support.natsClient(platform.url)
+          const channel = yield* Support.collectChannel(pipelines, "ch.in")
+          const delivered = yield* Support.collect(world, "nats_out")
+          for (const signal of ["SIGTERM", "SIGINT"] as const) {
+            channel.length = 0
+            delivered.length = 0
+            const connector = yield* start(local, { CONNECTOR_INSTANCE_ID: "c-1", NATS_BROKER: platform.url })
+            const port = yield* Support.ready(connector)
+            const started = connector.lines().length
+            yield* Effect.gen(function*() {
+              const client = yield* ConnectorClient.ConnectorClient
+              assert.strictEqual(yield* client.health(), "SERVING")
+              yield* client.setPayload([
+                { object: { case: "config", value: { metadata: { log_level: "INFO" } } } },
+                ...[
+                  Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url }),
+                  Support.stream("out", "EGRESS", { subject: "nats_out", broker: outside.url })
+                ].map((value) => ({ object: { case: "stream" as const, value } }))
+              ])
+              const texts = Array.from({ length: 1_000 }, (_, i) => `payload-canary-${i}`)
+              for (const text of texts) world.publish("nats_in", text)
+              for (const text of texts) pipelines.publish("ch.out", Support.frame(text))
+              yield* Support.until(
+                "all through",
+                Effect.sync(() => channel.length >= texts.length && delivered.length >= texts.length)
+              )
+              assert.deepStrictEqual(channel, texts)
+              assert.deepStrictEqual(delivered, texts)
+            }).pipe(Effect.provide(Support.clientAt(port, "c-1")))
+
+            // start and stop are all there is to say
+            assert.strictEqual(connector.lines().length, started)
+            const told = performance.now()
+            // a terminal and npm both pass it on: it may come more than once, at any moment until the end
+            const again = setInterval(() => connector.child.kill(signal), 1)
+            const code = yield* connector.exited
+            clearInterval(again)
+            assert.strictEqual(code, 0)
+            assert.isBelow(performance.now() - told, 3_000)
+            const lines = connector.lines()
+            assert.isTrue(lines.every(({ level }) => level === "INFO"))
+            assert.strictEqual(lines.at(-1)?.message, "connector has stopped")
+            assert.deepStrictEqual(lines.find(({ message }) => message === "connector is ready")?.annotations, {
+              host: "127.0.0.1",
+              port,
+              connector_id: "c-1",
+              class: "natsconnector"
+            })
+            assert.notInclude(connector.stderr(), "canary")
+            assert.strictEqual(connector.stdout(), "")
+          }
+        }),
+      60_000
+    )
+
+    it.effect("shows a killed outside broker within seconds, and that it is back", () =>
+      Effect.gen(function*() {
+        const platform = yield* natsServer()
+        const outside = yield* natsServer()
+        const pipelines = yield* Support.natsClient(platform.url)
+        const channel = yield* Support.collectChannel(pipelines, "ch.in")
+        const connector = yield* start(["-connectorInstanceID", "c-2", ...local], { NATS_BROKER: platform.url })
+        const port = yield* Support.ready(connector)
+        yield* Effect.gen(function*() {
+          const client = yield* ConnectorClient.ConnectorClient
+          yield* client.setStreams([
+            Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url }),
+            Support.stream("out", "EGRESS", { subject: "nats_out", broker: outside.url })
+          ])
+          const shows = (status: string) =>
+            Effect.forEach(["in", "out"], (id) =>
+              Effect.timeout(
+                Support.until(`${id} ${status}`, Effect.map(Support.statusOf(id), (now) => now === status)),
+                "5 seconds"
+              ), { concurrency: "unbounded" })
+          yield* outside.kill("SIGKILL")
+          yield* shows("streamUnhealthy")
+          yield* outside.restart
+          yield* shows("streamHealthy")
+
+          const world = yield* Support.natsClient(outside.url)
+          world.publish("nats_in", "back")
+          yield* Support.until("flows again", Effect.sync(() => channel.length === 1))
+        }).pipe(Effect.provide(Support.clientAt(port, "c-2")))
+        // the process said so, too
+        assert.isTrue(connector.lines().every(({ level }) => level !== "ERROR" && level !== "FATAL"))
+      }), 60_000)
+
+    it.effect(
+      "uses the credentials of the file for the broker they are for, and picks up a mended one",
+      () =>
+        Effect.gen(function*() {
+          const folder = yield* Effect.acquireRelease(
+            Effect.sync(() => mkdtempSync(join(tmpdir(), "brokers-"))),
+            (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+          )
+          const platform = yield* natsServer()
+          const outside = yield* natsServer({ args: ["--user", "u", "--pass", "secret-canary"] })
+          const file = join(folder, "brokers.json")
+          const write = (password: string) =>
+            writeFileSync(file, JSON.stringify({ [outside.url]: { user: "u", password } }))
+          write("wrong-canary")
+          const connector = yield* start(local, {
+            CONNECTOR_INSTANCE_ID: "c-1",
+            NATS_BROKER: platform.url,
+            BROKER_CREDENTIALS_FILE: file
+          })
+          const port = yield* Support.ready(connector)
+          yield* Effect.gen(function*() {
+            const client = yield* ConnectorClient.ConnectorClient
+            const error = yield* Effect.flip(
+              client.setStreams([Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url })])
+            )
+            assert(error._tag === "StreamsFailed")
+            assert.deepStrictEqual(error.failures.map(({ code, message }) => [code, message]), [
+              ["UNAUTHENTICATED", `${outside.url} refuses the credentials`]
+            ])
+            write("secret-canary")
+            yield* Support.until("running", Effect.map(Support.subscribed("in"), (subscribed) => subscribed === true))
+            const seen = JSON.stringify(yield* client.getStreams, (_, value) =>
+              typeof value === "bigint" ? `${value}` : value)
+              + JSON.stringify((yield* Support.alerts).map(({ message, metadata }) => [message, metadata]))
+            assert.notInclude(seen, "canary")
+          }).pipe(Effect.provide(Support.clientAt(port, "c-1")))
+          assert.notInclude(connector.stderr(), "canary")
+        }),
+      60_000
+    )
+
+    it.effect(
+      "answers at once while the platform's broker is away, and is healthy when it comes",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer()
+          yield* platform.kill()
+          const connector = yield* start(local, { CONNECTOR_INSTANCE_ID: "c-1", NATS_BROKER: platform.url })
+          const port = yield* Support.ready(connector)
+          yield* Effect.gen(function*() {
+            const client = yield* ConnectorClient.ConnectorClient
+            assert.strictEqual(yield* client.health(), "NOT_SERVING")
+            assert.deepStrictEqual(yield* client.getStreams, [])
+            yield* platform.restart
+            yield* Support.until("serving", Effect.map(client.health(), (health) => health === "SERVING"))
+          }).pipe(Effect.provide(Support.clientAt(port, "c-1")))
+        }),
+      60_000
+    )
+
+    it.effect("ends with 2 and says what is wrong with how it was started", () =>
+      Effect.gen(function*() {
+        const given = { CONNECTOR_INSTANCE_ID: "c-1" }
+        for (
+          const [args, env, named] of [
+            [[], {}, ["CONNECTOR_INSTANCE_ID", "--connectorInstanceID"]],
+            [["--port", "http"], given, ["--port", "\"http\""]],
+            [["--prot", "1"], given, ["\"--prot\""]],
+            [[], { ...given, KPS_ERRORS: "loud" }, ["KPS_ERRORS", "\"loud\""]],
+            [[], { ...given, NATS_BROKER: "nats//host" }, ["nats//host"]],
+            [[], { ...given, BROKER_CREDENTIALS_FILE: "/no/such/file" }, ["/no/such/file"]]
+          ] as const
+        ) {
+          const { code, lines, stdout } = yield* end([...args], env)
+          assert.strictEqual(code, 2, JSON.stringify(lines))
+          assert.strictEqual(stdout, "")
+          const last = lines.at(-1)
+          assert.strictEqual(last?.level, "ERROR")
+          for (const name of named) assert.include(String(last?.message), name)
+        }
+      }), 60_000)
+
+    it.effect("ends with 1 and names the address when the port is in use", () =>
+      Effect.gen(function*() {
+        const platform = yield* natsServer()
+        const other = yield* Effect.acquireRelease(
+          Effect.callback<ReturnType<typeof createServer>>((resume) => {
+            const server = createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+          }),
+          (server) => Effect.promise(() => new Promise((done) => server.close(done)))
+        )
+        const address = other.address()
+        assert(typeof address === "object" && address !== null)
+        const { code, lines } = yield* end(["--host", "127.0.0.1", "--port", `${address.port}`], {
+          CONNECTOR_INSTANCE_ID: "c-1",
+          NATS_BROKER: platform.url
+        })
+        assert.strictEqual(code, 1)
+        assert.include(String(lines.at(-1)?.message), `127.0.0.1:${address.port}`)
+      }), 60_000)
+
+    it.effect("prints help and version, and warns of what it does not support", () =>
+      Effect.gen(function*() {
+        const help = yield* end(["--help"])
+        assert.deepStrictEqual([help.code, help.lines], [0, []])
+        assert.include(help.stdout, "--connectorInstanceID")
+        const version = yield* end(["-version"])
+        assert.deepStrictEqual([version.code, version.stdout], [0, "natsconnector 1.0\n"])
+
+        const platform = yield* natsServer()
+        const connector = yield* start(local, {
+          CONNECTOR_INSTANCE_ID: "c-1",
+          NATS_BROKER: platform.url,
+          PUSH_GW: "push:9091"
+        })
+        yield* Support.ready(connector)
+        const warnings = connector.lines().filter(({ level }) => level === "WARN")
+        assert.strictEqual(warnings.length, 1)
+        assert.include(String(warnings[0]?.message), "PUSH_GW")
+      }), 60_000)
+  })
+})
