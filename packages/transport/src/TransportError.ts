@@ -72,7 +72,7 @@ export class NotConnected extends Schema.TaggedError<NotConnected>(
   "@kps/transport/TransportError/NotConnected"
 )("NotConnected", {
   servers: Schema.Array(Schema.String),
-  handedOver: Schema.Number,
+  handedOver: Schema.Finite,
   cause: Schema.Defect()
 }) {
   override get message(): string {
@@ -174,8 +174,8 @@ export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>(
   "@kps/transport/TransportError/MessageTooLarge"
 )("MessageTooLarge", {
   channel: Schema.String,
-  byteLength: Schema.Number,
-  limit: Schema.Number
+  byteLength: Schema.Finite,
+  limit: Schema.Finite
 }) {
   override get message(): string {
     return `message of ${this.byteLength} bytes on ${quoted(this.channel)} is over the limit of ${this.limit} bytes`
@@ -212,7 +212,7 @@ export class MalformedFrame extends Schema.TaggedError<MalformedFrame>(
   "@kps/transport/TransportError/MalformedFrame"
 )("MalformedFrame", {
   channel: Schema.String,
-  byteLength: Schema.Number,
+  byteLength: Schema.Finite,
   cause: Schema.Defect()
 }) {
   override get message(): string {

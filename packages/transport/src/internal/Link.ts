@@ -62,7 +62,7 @@ export class Link {
     this.options = options
     this.refusals = new Refusals(options.now)
     this.gate = new SocketGate(socketOf(dialled.client), options.now)
-    void this.client.closed().then((cause) => this.end(cause ?? new Error("connection closed by the broker")))
+    void this.client.closed().then((cause) => this.end(cause))
     void this.listen()
   }
 

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -107,33 +108,39 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       options.counters.disconnects++
       yield* SubscriptionRef.set(clients, Option.none())
     }
-    yield* setAway(failureOf([new dialling.DialFailed(server, cause)]))
+    const text = Predicate.isError(cause) && cause.message !== "" ? cause.message : "closed by the broker"
+    yield* setAway(failureOf([
+      new dialling.DialFailed(server, isAuthorization(cause) ? cause : new Error(`connection lost: ${text}`, { cause }))
+    ]))
     return greeted._tag === "Success" && now() - since >= options.maxReconnectDelayMillis
   })
 
-  /** One try at each server in turn, from the one after the last that was connected to. */
-  const tryAll = Effect.fnUntraced(function*(after: Server | undefined) {
-    const start = known.findIndex((server) => server.name === after?.name) + 1
+  /** Connects to a server and serves it; whether the connection was good. */
+  const tryOne = (server: Server): Effect.Effect<boolean, dialling.DialFailed> =>
+    Effect.acquireRelease(
+      dialling.dial(server, options),
+      (dialled) => Effect.sync(dialled.destroy),
+      { interruptible: true }
+    ).pipe(Effect.flatMap(serve), Effect.scoped)
+
+  /** Every server gets its try before there is a wait: in turn, from the one after the last. */
+  const pass = Effect.fnUntraced(function*(last: Server | undefined): Effect.fn.Return<Server | undefined> {
     const failed: Array<dialling.DialFailed> = []
-    for (const server of [...known.slice(start), ...known.slice(0, start)]) {
-      const outcome = yield* Effect.scoped(Effect.gen(function*() {
-        const dialled = yield* Effect.acquireRelease(
-          dialling.dial(server, options),
-          (dialled) => Effect.sync(dialled.destroy),
-          { interruptible: true }
-        )
-        return yield* serve(dialled)
-      })).pipe(Effect.result)
-      if (outcome._tag === "Success") {
-        failures = outcome.success ? 0 : failures + 1
+    let server = last
+    for (let tries = 0; tries < known.length; tries++) {
+      const index = known.findIndex(({ name }) => name === server?.name)
+      server = known[(index + 1) % known.length]!
+      const outcome = yield* Effect.result(tryOne(server))
+      if (outcome._tag === "Failure") failed.push(outcome.failure)
+      else if (outcome.success) {
+        failures = 0
         return server
       }
-      failed.push(outcome.failure)
     }
     failures++
-    yield* setAway(failureOf(failed))
+    if (failed.length > 0) yield* setAway(failureOf(failed))
     yield* Deferred.succeed(tried, undefined)
-    return after
+    return server
   })
 
   const delay = Effect.map(Random.next, (random) => {
@@ -144,7 +151,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const supervise = Effect.gen(function*() {
     let last: Server | undefined
     while (true) {
-      last = yield* tryAll(last)
+      last = yield* pass(last)
       if (failures > 0) yield* Effect.flatMap(delay, Effect.sleep)
     }
   })

@@ -60,7 +60,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
 
   const publishAll = Effect.fnUntraced(function*(channel: ChannelName, messages: ReadonlyArray<Message>) {
     const problem = refused(channel) ?? away(0)
-    if (problem !== undefined) return yield* Effect.fail(problem)
+    if (problem !== undefined) return yield* problem
     for (const message of messages) {
       const byteLength = TransportCodec.encodedLength(message.timestampNanos, message.payloads)
       if (byteLength > maxPayloadBytes) {
@@ -76,7 +76,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
       if (++turn % turnLength > 0) continue
       yield* Effect.yieldNow
       const problem = i + 1 === messages.length ? undefined : away(i + 1)
-      if (problem !== undefined) return yield* Effect.fail(problem)
+      if (problem !== undefined) return yield* problem
     }
   })
 
@@ -87,7 +87,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
     attach: (inbox, queue) =>
       Effect.gen(function*() {
         const problem = away(0)
-        if (problem !== undefined) return yield* Effect.fail(problem)
+        if (problem !== undefined) return yield* problem
         const remove = Effect.sync(router.add(inbox, queue))
         inboxes.add(inbox)
         yield* Effect.addFinalizer(() => Effect.andThen(remove, Effect.sync(() => inboxes.delete(inbox))))

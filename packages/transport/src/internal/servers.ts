@@ -50,9 +50,9 @@ const refuse = (server: string, problem: string) =>
 
 /** The address without what may be a secret; also for the halves of one that was cut at a comma in a password. */
 const shown = (text: string, secret: boolean): string => {
-  const scheme = /^[a-z][a-z0-9+.-]*:\/*/i.exec(text)?.[0] ?? ""
+  const scheme = /^[a-z][a-z0-9+.-]*:\/+/i.exec(text)?.[0] ?? ""
   const at = text.lastIndexOf("@")
-  if (at >= 0) return `${scheme.includes("/") ? scheme : ""}***${text.slice(at)}`
+  if (at >= 0) return `${scheme}***${text.slice(at)}`
   return secret && text.slice(scheme.length).includes(":")
     ? `${scheme}${text.slice(scheme.length).split(":")[0]}:***`
     : text
@@ -64,11 +64,13 @@ const parseOne = (text: string): Server | string => {
   const [, scheme = "nats", rest = text] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(text) ?? []
   const tls = scheme.toLowerCase() === "tls"
   if (!tls && scheme.toLowerCase() !== "nats") return `its scheme is "${scheme}", ${want}`
-  const at = rest.lastIndexOf("@")
-  const credentials = at < 0 ? undefined : userInfo(rest.slice(0, at))
+  const bare = rest.replace(/\/$/, "")
+  if (/[/\\?#]/.test(bare)) return `it has a path, or its scheme is misspelt, ${want}`
+  const at = bare.lastIndexOf("@")
+  const credentials = at < 0 ? undefined : userInfo(bare.slice(0, at))
   if (typeof credentials === "string") return credentials
-  const address = rest.slice(at + 1).replace(/\/$/, "")
-  if (/[/\\?#]/.test(address)) return `it has a path, or its scheme is misspelt, ${want}`
+  const address = bare.slice(at + 1)
+  if (/^[^[].*:.*:/.test(address) || address.startsWith("::")) return "an IPv6 address has to be in brackets"
   if (/[*>]/.test(address)) return "it contains a wildcard"
   const [, v6, name, colon, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?:(:)(.*))?$/.exec(address) ?? []
   const host = v6 ?? name ?? ""
@@ -92,9 +94,7 @@ const hostProblem = (host: string, bracketed: boolean): string | undefined => {
 }
 
 const portProblem = (digits: string): string | undefined =>
-  digits.includes(":")
-    ? "an IPv6 address has to be in brackets"
-    : /^\d{1,5}$/.test(digits) && Number(digits) >= 1 && Number(digits) <= 65_535
+  /^\d{1,5}$/.test(digits) && Number(digits) >= 1 && Number(digits) <= 65_535
     ? undefined
     : "its port is not a number from 1 to 65535"
 

@@ -67,7 +67,7 @@ export const cases = (it: It): void => {
       const transport = yield* Transport
       const channel = freshChannel()
       const scope = yield* Scope.make()
-      yield* transport.subscription(channel, { queue: "workers" }).pipe(Scope.provide(scope))
+      const _leaving = yield* transport.subscription(channel, { queue: "workers" }).pipe(Scope.provide(scope))
       const rest = yield* reader(channel, 50, { queue: "workers" })
       yield* Scope.close(scope, Exit.void)
       yield* transport.flush
