@@ -187,5 +187,7 @@ const keyOf = ({ direction, parameters }: Pick<StreamSpec, "direction" | "parame
 const tooSlow = (timeout: Duration.Duration) => `discover gave no answer within ${Duration.format(timeout)}`
 
 const tooMuch = (left: number) =>
-  cut(`discover offers ${count(left, "stream")} that cannot be listed: without an id, with the id of another, or ` +
-    `beyond the first ${maxOffered}`)
+  cut(
+    `discover offers ${count(left, "stream")} that cannot be listed: without an id, with the id of another, or ` +
+      `beyond the first ${maxOffered}`
+  )

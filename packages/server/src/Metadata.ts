@@ -79,8 +79,7 @@ export const make = (schema: Connector.AnyCodec): Metadata => {
     decode: Effect.fnUntraced(function*(input, at) {
       const bounds = check(input, at)
       if (bounds.length > 0) return yield* Effect.fail(bounds)
-      const marked = (keys: Violation.Keys) =>
-        Violation.make(at(keys), "the secret itself", Secrets.marker)
+      const marked = (keys: Violation.Keys) => Violation.make(at(keys), "the secret itself", Secrets.marker)
 
       const value = yield* Effect.mapError(decodeJson(input), ({ issue }) => {
         const violations = Violation.fromIssue(issue, input, at)

@@ -53,9 +53,8 @@ export const contains = (ast: SchemaAST.AST): boolean => {
 const search = (ast: SchemaAST.AST, seen: Set<SchemaAST.AST>): boolean => {
   if (seen.has(ast)) return false
   seen.add(ast)
-  return isSecret(ast) || [...children(ast), ...(ast.encoding ?? []).map(({ to }) => to)].some((child) =>
-    search(child, seen)
-  )
+  return isSecret(ast) ||
+    [...children(ast), ...(ast.encoding ?? []).map(({ to }) => to)].some((child) => search(child, seen))
 }
 
 const children = (ast: SchemaAST.AST): ReadonlyArray<SchemaAST.AST> => {

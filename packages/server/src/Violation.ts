@@ -83,8 +83,13 @@ export const fromIssue = (
   at: (keys: Keys) => string
 ): ReadonlyArray<Violation> => {
   const violations: Array<Violation> = []
-  visit(issue, [], false, (keys, expected, shown) =>
-    violations.push({ path: at(keys), description: cut(expected, 300) + got(input, keys, shown) }))
+  visit(
+    issue,
+    [],
+    false,
+    (keys, expected, shown) =>
+      violations.push({ path: at(keys), description: cut(expected, 300) + got(input, keys, shown) })
+  )
   return violations
 }
 

@@ -280,7 +280,9 @@ describe("Metadata", () => {
           ["whole object", Schema.Struct({ s: Schema.RedactedFromValue(Schema.Struct({ u: Schema.String })) }), {
             s: { u: canary }
           }, { s: "<redacted>" }],
-          ["number", Schema.Struct({ pin: Schema.RedactedFromValue(Schema.Int) }), { pin: 1234 }, { pin: "<redacted>" }],
+          ["number", Schema.Struct({ pin: Schema.RedactedFromValue(Schema.Int) }), { pin: 1234 }, {
+            pin: "<redacted>"
+          }],
           ["not encodable", Schema.Struct({ s: Schema.RedactedFromValue(Schema.String, { disallowEncode: true }) }), {
             s: canary
           }, { s: "<redacted>" }],

@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect } from "effect"
+import { readFileSync } from "node:fs"
+import * as GrpcServer from "../src/GrpcServer.ts"
+import * as Metadata from "../src/Metadata.ts"
+import * as Options from "../src/Options.ts"
+import * as Payload from "../src/Payload.ts"
+import { lines, wanted } from "./support/ContractDoc.ts"
+
+const document = readFileSync(new URL("../../../docs/contract.md", import.meta.url), "utf8").replace(/ +/g, " ")
+const number = (value: number) => value.toLocaleString("en-US")
+
+describe("docs/contract.md", () => {
+  it("shows exactly the errors and codes that there are", () => {
+    assert.deepStrictEqual(lines(), wanted())
+  })
+
+  it("shows the limits that there are", () => {
+    for (
+      const row of [
+        `| a request, decompressed | ${GrpcServer.limits.messageBytes >> 20} MiB |`,
+        `| calls in flight on one connection | ${GrpcServer.limits.concurrentStreams} |`,
+        `| payloads of one SetPayload | ${number(Payload.limits.payloads)} |`,
+        `| a stream id | ${Payload.limits.idLength} characters |`,
+        `each object and list within | ${Metadata.limits.depth} |`,
+        `| keys and list items of one Struct | ${number(Metadata.limits.values)} |`,
+        `| a key | ${Metadata.limits.keyLength} characters |`,
+        `| keys and strings of one Struct, together | ${number(Metadata.limits.textLength)} characters |`
+      ]
+    ) assert.include(document, row)
+  })
+
+  it.effect("shows the environment that is read, with its defaults", () =>
+    Effect.gen(function*() {
+      const read = (env: Record<string, string>) => Options.config.parse(ConfigProvider.fromEnv({ env }))
+
+      assert.deepStrictEqual(yield* read({ CONNECTOR_INSTANCE_ID: "c" }), {
+        connectorId: "c",
+        errors: "inBand",
+        setPayload: "perKind"
+      })
+      assert.deepStrictEqual(
+        yield* read({ CONNECTOR_INSTANCE_ID: "c", KPS_ERRORS: "grpc", KPS_SET_PAYLOAD: "replaceAll" }),
+        { connectorId: "c", errors: "grpc", setPayload: "replaceAll" }
+      )
+      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD"]) {
+        const wrong = { CONNECTOR_INSTANCE_ID: "c", [name]: name === "CONNECTOR_INSTANCE_ID" ? "" : "loud" }
+        assert.include((yield* Effect.flip(read(wrong))).message, name)
+        assert.include(document, `| \`${name}\` |`)
+      }
+    }))
+})
