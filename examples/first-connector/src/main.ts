@@ -5,8 +5,9 @@ import { NatsTransport } from "@kps/transport"
 import { Layer } from "effect"
 import * as FileSensor from "./FileSensor.ts"
 
-ConnectorServer.layerConfig(FileSensor.FileSensor).pipe(
-  Layer.provide([FileSensor.layer, NatsTransport.layerEnv, Events.Events.layer]),
+// serves the contract on port 8000; CONNECTOR_INSTANCE_ID and NATS_BROKER come from the environment
+ConnectorServer.layerConfig(FileSensor.FileSensor, ConnectorServer.config).pipe(
+  Layer.provide([FileSensor.layer, NatsTransport.layerEnv, Events.layer]),
   Layer.provide(NodeFileSystem.layer),
   Layer.launch,
   NodeRuntime.runMain

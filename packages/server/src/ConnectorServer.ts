@@ -7,6 +7,7 @@ import type { ConnectRouter } from "@connectrpc/connect"
 import type { Connector } from "@kps/connector"
 import type { Events } from "@kps/events"
 import type { Transport } from "@kps/transport"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -64,6 +65,21 @@ export const layer = <Name extends string>(
     Effect.map(Serving.listen(connector, resolve(options)), ({ host, port, routes }) =>
       Context.make(ConnectorServer, { host, port }).pipe(Context.add(ConnectorRoutes, { routes })))
   ).pipe(Layer.provide(RunningStreams.layer(connector, options)))
+
+/**
+ * `layer` with options from the configuration; `config` has those of the documented environment.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = <Name extends string>(
+  connector: Connector.Any<Name>,
+  options: Config.Wrap<Options>
+): Layer.Layer<
+  ConnectorServer | ConnectorRoutes,
+  ListenFailed | Config.ConfigError,
+  Connector.Implemented<Name> | Transport.Transport | Events.Events
+> => Layer.unwrap(Effect.map(Config.unwrap(options), (options) => layer(connector, options)))
 
 /**
  * Layer of a connector without a listener: for calls within the process, as a test makes them.
