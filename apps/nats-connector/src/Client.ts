@@ -17,7 +17,7 @@ const pingMillis = 2_000
 
 /** One connection, from its greeting until it breaks. */
 export interface Connection {
-  /** The largest payload the broker takes, in bytes. */
+  /** The largest payload the broker takes, in bytes; unlimited where there is no broker any more. */
   readonly maxPayloadBytes: () => number
   /** Hands over one payload. Nothing is confirmed; nothing happens when the connection is over. */
   readonly publish: (subject: string, payload: Uint8Array) => void
@@ -83,7 +83,7 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
   }
 
   return {
-    maxPayloadBytes: () => nc.info?.max_payload ?? 0,
+    maxPayloadBytes: () => nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
     publish: (subject, payload) => {
       if (lost === undefined && !nc.isClosed()) nc.publish(subject, payload)
     },

@@ -1,24 +1,21 @@
 /**
  * Tells how many messages an ingress stream had to drop: in the log, and as an alert while it lasts.
  */
-import { Event, Events } from "@kps/events"
+import { Event, Events, StreamEvents } from "@kps/events"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Subscription } from "./Broker.ts"
 
-/** The pipeline was slower than the outside subject for longer than the stream's buffer lasts. */
+/**
+ * The pipeline was slower than the outside subject for longer than the stream's buffer lasts. `ExtraMessage.dropped`
+ * counts exactly, since the stream was opened.
+ */
 export const messagesDropped = Event.alert("messagesDropped", {
   message: "messages from outside are dropped: they come faster than the pipeline takes them",
-  severity: "WARNING",
+  severity: "CRITICAL",
   state: "UNHEALTHY",
-  metadata: Schema.Struct({
-    /** The outside subject. */
-    Subject: Schema.String,
-    /** How many since the stream was opened; exact. */
-    Dropped: Schema.Finite
-  })
+  metadata: StreamEvents.Metadata
 })
 
 /** Not more than one line, and one change of the alert, in this time. */
@@ -47,7 +44,12 @@ export const reportDrops = Effect.fnUntraced(function*(options: {
     yield* Effect.logWarning("messages from outside are dropped").pipe(
       Effect.annotateLogs({ dropped: total - before, droppedInAll: total })
     )
-    yield* events.raise(messagesDropped, { streamId, metadata: { Subject: subject, Dropped: total } })
+    const metadata = StreamEvents.metadata({
+      errorMessage: `${total} messages on "${subject}" were dropped`,
+      streamId,
+      extra: { subject, dropped: total }
+    })
+    yield* events.raise(messagesDropped, { streamId, metadata })
     yield* Effect.sleep(pause)
   })
 

@@ -17,7 +17,7 @@ import type * as Parameters from "./Parameters.ts"
 type Opened = Connector.StreamOf<Parameters.Stream, Parameters.Config>
 
 const annotated = <A, E, R>(effect: Effect.Effect<A, E, R>, { id, parameters }: Opened): Effect.Effect<A, E, R> =>
-  Effect.annotateLogs(effect, { stream_id: id, subject: parameters.subject, broker: parameters.broker })
+  Effect.annotateLogs(effect, { streamId: id, subject: parameters.subject, broker: parameters.broker })
 
 const ingress = Effect.fnUntraced(function*(
   stream: Opened

@@ -24,7 +24,7 @@ const serve = (settings: Settings.Settings) => {
   const ready = Layer.effectDiscard(
     ConnectorServer.ConnectorServer.use(({ host, port }) =>
       Effect.logInfo("connector is ready").pipe(
-        Effect.annotateLogs({ host, port, connector_id: settings.connectorId, class: NatsConnector.name })
+        Effect.annotateLogs({ host, port, connectorId: settings.connectorId, class: NatsConnector.name })
       )
     )
   )

@@ -17,12 +17,15 @@ const setup = () => {
   return { lines, inbox, offer, layer: Layer.merge(Events.layer, Logger.layer([logger])) }
 }
 
+// one cast: what the definition's metadata says
+const extra = (metadata: unknown) => (metadata as { readonly ExtraMessage: { readonly dropped: number } }).ExtraMessage
+
 const alerts = Effect.map(
   Events.Events.use((events) => events.snapshot),
   (events) =>
     events.flatMap(({ object }) =>
       object.case === "alert"
-        ? [{ id: object.value.id, state: object.value.state, dropped: object.value.metadata?.["Dropped"] }]
+        ? [{ id: object.value.id, state: object.value.state, dropped: extra(object.value.metadata).dropped }]
         : []
     )
 )

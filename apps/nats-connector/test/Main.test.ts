@@ -2,11 +2,12 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { ConnectorClient } from "@kps/client"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Result } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Support from "./support.ts"
 
 class Bundle extends Context.Service<Bundle, string>()("test/Bundle") {}
@@ -80,7 +81,7 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
             assert.deepStrictEqual(lines.find(({ message }) => message === "connector is ready")?.annotations, {
               host: "127.0.0.1",
               port,
-              connector_id: "c-1",
+              connectorId: "c-1",
               class: "natsconnector"
             })
             assert.notInclude(connector.stderr(), "canary")
@@ -163,6 +164,30 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
         }),
       60_000
     )
+
+    it.effect("speaks TLS to a broker whose authority it is told, and to no other", () =>
+      Effect.gen(function*() {
+        const tls = (name: string) => fileURLToPath(new URL(`tls/${name}`, import.meta.url))
+        const platform = yield* natsServer()
+        const outside = yield* natsServer({
+          config: `tls { cert_file: "${tls("server.pem")}", key_file: "${tls("server-key.pem")}" }`
+        })
+        const broker = `tls://localhost:${outside.port}`
+        const ask = (env: Readonly<Record<string, string>>) =>
+          Effect.gen(function*() {
+            const connector = yield* start(local, { CONNECTOR_INSTANCE_ID: "c-1", NATS_BROKER: platform.url, ...env })
+            const port = yield* Support.ready(connector)
+            return yield* ConnectorClient.ConnectorClient.use((client) =>
+              client.setStreams([Support.stream("in", "INGRESS", { subject: "nats_in", broker })])
+            ).pipe(Effect.result, Effect.provide(Support.clientAt(port, "c-1")))
+          })
+
+        assert.isTrue(Result.isSuccess(yield* ask({ NODE_EXTRA_CA_CERTS: tls("ca.pem") })))
+        const refused = yield* ask({})
+        assert(Result.isFailure(refused) && refused.failure._tag === "StreamsFailed")
+        assert.deepStrictEqual(refused.failure.failures.map(({ reason }) => reason), ["BrokerUnreachable"])
+        assert.match(refused.failure.failures[0].message, /tls:\/\/localhost:.*certificate/)
+      }), 60_000)
 
     it.effect(
       "answers at once while the platform's broker is away, and is healthy when it comes",

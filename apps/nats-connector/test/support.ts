@@ -39,6 +39,14 @@ export const connectionNames = (monitorUrl: string): Effect.Effect<ReadonlyArray
     return connections.flatMap(({ name }) => name === undefined ? [] : [name])
   })
 
+/** How many messages a broker was given since it started. */
+export const messagesIn = (monitorUrl: string): Effect.Effect<number> =>
+  Effect.promise(async () => {
+    const response = await fetch(`${monitorUrl}/varz`)
+    // one cast: the server's documented answer
+    return ((await response.json()) as { readonly in_msgs: number }).in_msgs
+  })
+
 /** What has come on a subject, as text. */
 export const collect = Effect.fnUntraced(function*(nc: NatsConnection, subject: string) {
   const seen: Array<string> = []
