@@ -1,12 +1,17 @@
-import { describe, layer } from "@effect/vitest"
+import { describe, layer, vi } from "@effect/vitest"
 import { NatsTransport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Layer, Logger } from "effect"
+import * as FlowSuite from "./FlowSuite.ts"
+import * as GoClientSuite from "./GoClientSuite.ts"
 import * as GoldenSuite from "./GoldenSuite.ts"
 import * as GoServerSuite from "./GoServerSuite.ts"
 import * as Peer from "./Peer.ts"
 import * as Toolchain from "./Toolchain.ts"
 import * as TransportSuite from "./TransportSuite.ts"
+
+// processes start and end in each test; what is waited for has a shorter limit of its own
+vi.setConfig({ testTimeout: 120_000 })
 
 // one file: the peer is built once
 const skip = Toolchain.skipReason() !== undefined
@@ -16,12 +21,16 @@ const Transport = Layer.unwrap(
 ).pipe(Layer.provide(Logger.layer([])), Layer.provideMerge(NatsServer.layer({ config: TransportSuite.brokerConfig })))
 
 describe.skipIf(skip)(Toolchain.suiteName("the Go SDK as a peer"), () => {
-  layer(Peer.layer, { excludeTestServices: true, timeout: Toolchain.buildTimeout })((it) => {
+  layer(Peer.layer, { excludeTestServices: true, timeout: "6 minutes" })((it) => {
     describe("golden files", () => GoldenSuite.suite(it))
     describe("as a connector", () => GoServerSuite.suite(it))
+    describe("as a caller", () => GoClientSuite.suite(it))
 
     describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("over the transport"), () => {
-      it.layer(Transport)(TransportSuite.suite)
+      it.layer(Transport)((it) => {
+        TransportSuite.suite(it)
+        FlowSuite.suite(it)
+      })
     })
   })
 })

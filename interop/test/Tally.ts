@@ -27,6 +27,8 @@ export const payload = (number: number, size: number): Uint8Array => {
 
 export interface Tally {
   readonly add: (payload: Uint8Array) => void
+  /** How many were added. */
+  readonly count: () => number
   readonly report: () => Report
 }
 
@@ -51,6 +53,7 @@ export const make = (): Tally => {
       payloads++
       total += byteLength
     },
+    count: () => payloads,
     report: () => ({
       payloads,
       bytes: total,

@@ -55,7 +55,7 @@ export const build = Effect.gen(function*() {
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
   const binary = join(folder, "peer")
-  const args = ["build", "-mod=readonly", "-ldflags=-s -w", "-o", binary, "."]
+  const args = ["build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, "."]
   yield* Effect.callback<void, BuildFailed>((resume) => {
     const go = execFile("go", args, { cwd: moduleFolder, env: environment }, (error, _, stderr) => {
       if (error === null) return resume(Effect.void)
