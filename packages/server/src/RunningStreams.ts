@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { Connector } from "@kps/connector"
-import { Events, StreamEvents } from "@kps/events"
-import { Transport, type TransportError } from "@kps/transport"
+import { Events } from "@kps/events"
+import { Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -112,13 +112,8 @@ const make = Effect.fnUntraced(function*<Name extends string>(
 
   const connection = yield* StreamTransport.watch(
     yield* Transport.Transport,
-    (lost) =>
-      Effect.andThen(
-        tell(events, lost),
-        Effect.suspend(() => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true }))
-      )
+    (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
   )
-  yield* tell(events, connection.lost())
   const set: StreamSet.StreamSet = new StreamSet.StreamSet({
     instance: options.connectorId ?? connector.name,
     bound,
@@ -192,14 +187,6 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     list: Effect.sync(() => set.runners.map(({ report, spec, state }) => ({ spec, state, stats: { ...report.stats } })))
   })
 })
-
-/** The connection is one alert of the connector as a whole. */
-const tell = (events: Events.Events["Service"], lost: TransportError.TransportError | undefined) =>
-  lost === undefined
-    ? events.clear(StreamEvents.transportDisconnected)
-    : events.raise(StreamEvents.transportDisconnected, {
-      metadata: StreamEvents.metadata({ errorMessage: lost.message })
-    })
 
 const failed = (streamId: string, failure: StreamFailure): StreamOutcome => ({ _tag: "Failed", streamId, failure })
 

@@ -147,6 +147,8 @@ export class StreamRunner {
     const run = this.current
     if (run === undefined || run.stopping) return
     run.stopping = true
+    // There is nothing more to wait for.
+    Deferred.doneUnsafe(this.settled, Exit.void)
     this.environment.desk.runFork(run.stream.transport.revoke)
     run.fiber.interruptUnsafe()
   }
@@ -175,8 +177,8 @@ export class StreamRunner {
       if (run.stopping || this.phase._tag === "Halted") return
       const draining = Deferred.isDoneUnsafe(run.stream.draining)
       if (Exit.isSuccess(exit)) {
-        this.enter({ _tag: "Done" })
-        return yield* draining ? Effect.void : this.report.done
+        if (!draining) yield* this.report.done
+        return this.enter({ _tag: "Done" })
       }
       // What the source had given is settled by now. There is nothing else to finish.
       if (draining && this.spec.direction === "INGRESS") return this.enter({ _tag: "Done" })
@@ -232,8 +234,12 @@ export class StreamRunner {
     run.pumping = true
     const now = this.environment.desk.now()
     this.backoff.healthy(now)
+    // First the event, then the outcome: who has the reply finds both.
+    if (!this.report.isTroubled) {
+      yield* this.report.started
+      return this.enter({ _tag: "Running", since: now })
+    }
     this.enter({ _tag: "Running", since: now })
-    if (!this.report.isTroubled) return yield* this.report.started
     yield* Effect.sleep(settlesAfter).pipe(
       Effect.andThen(Effect.suspend(() => this.phase._tag === "Running" ? this.well(run) : Effect.void)),
       Effect.forkScoped
@@ -251,12 +257,12 @@ export class StreamRunner {
       ? this.backoff.delayMillis(fault.backoff, now, yield* Random.next)
       : undefined
     if (delay === undefined) {
-      this.enter({ _tag: "Halted", failure: StreamPhase.failure(fault) })
       yield* this.report.halted(fault, { attempts, since })
+      this.enter({ _tag: "Halted", failure: StreamPhase.failure(fault) })
       return false
     }
-    this.enter({ _tag: "Retrying", failure: StreamPhase.failure(fault), nextAt: now + delay })
     yield* this.report.failed(fault, { attempts, since, nextRetry: now + delay })
+    this.enter({ _tag: "Retrying", failure: StreamPhase.failure(fault), nextAt: now + delay })
     yield* Effect.sleep(delay)
     if (fault.origin !== "author") yield* this.environment.connection.whenConnected
     return true
