@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { NatsConnection, NatsTransport, Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Config, ConfigProvider, Effect, Layer, Logger, Option, Redacted, References, Stream } from "effect"
-import { channelOf, connected, text, transportOf } from "./support.ts"
+import { channelOf, connected, monitored, text, transportOf } from "./support.ts"
 
 /** Builds the layer in an environment, runs the use, and gives what was logged meanwhile. */
 const withEnv = <A, E>(
@@ -25,8 +25,8 @@ const withEnv = <A, E>(
 const status = Effect.flatMap(Transport.Transport, ({ status }) => status)
 const clients = (server: NatsServer.NatsServer["Service"]) =>
   Effect.map(
-    Effect.promise(() => fetch(`${server.monitorUrl}/connz?auth=1`).then((answer) => answer.json())),
-    (connz) => (connz as { connections: Array<{ name: string; authorized_user?: string }> }).connections
+    monitored<{ connections: Array<{ name: string; authorized_user?: string }> }>(server, "/connz?auth=1"),
+    ({ connections }) => connections
   )
 
 describe("NatsTransport.layerEnv", () => {
@@ -148,7 +148,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
         )
         assert.notInclude(yield* server.log, "[CONNECT {")
         // what the line above looks for is there when something connects in clear
-        yield* Effect.provide(status, NatsTransport.layer({ servers: [server.url] }))
+        yield* transportOf({ servers: [server.url] })
         assert.include(yield* server.log, "[CONNECT {")
       }))
   }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { createServer } from "node:net"
-import { channelOf, connected, disconnected, read, text, transportOf, until } from "./support.ts"
+import { channelOf, connected, disconnected, monitored, read, text, transportOf, until } from "./support.ts"
 
 /** What keeps this process alive now, by kind. */
 const resources = () => {
@@ -12,24 +12,17 @@ const resources = () => {
   return { sockets: TCPSocketWrap + TCPConnectWrap, timers: Timeout, lookups: GetAddrInfoReqWrap }
 }
 
-/** Waits until there is no more of anything than before; the poll's own timer is not there when it looks. */
-const settled = (before: ReturnType<typeof resources>) =>
-  until(
-    `${JSON.stringify(before)} is all there is: ${JSON.stringify(resources())}`,
-    Effect.sync(() => {
-      const now = resources()
-      return now.sockets <= before.sockets && now.timers <= before.timers && now.lookups <= before.lookups
-    }),
-    "3 seconds"
-  )
-
-// a socket that fetch keeps for later would look like one of ours
-const monitored = <A>(server: NatsServer.NatsServer["Service"], path: string) =>
-  Effect.promise(() =>
-    fetch(`${server.monitorUrl}${path}`, { headers: { connection: "close" } }).then((answer) =>
-      answer.json() as Promise<A>
-    )
-  )
+/** Waits until there is no more of anything than before. Has no timer of its own while it looks. */
+const settled = Effect.fnUntraced(function*(before: ReturnType<typeof resources>) {
+  for (let tries = 0; tries < 300; tries++) {
+    const now = resources()
+    if (now.sockets <= before.sockets && now.timers <= before.timers && now.lookups <= before.lookups) return
+    yield* Effect.sleep("10 millis")
+    // a timer counts until its callback has returned
+    yield* Effect.yieldNow
+  }
+  assert.deepStrictEqual(resources(), before)
+})
 
 /** Within the test's real time, also under load. */
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -2,7 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Fiber, Ref, Stream } from "effect"
 import { createServer } from "node:net"
-import { channelOf, collected, connected, disconnected, statusWhere, text, transportOf, until } from "./support.ts"
+import {
+  channelOf,
+  collected,
+  connected,
+  disconnected,
+  monitored,
+  statusWhere,
+  text,
+  transportOf,
+  until
+} from "./support.ts"
 
 describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NATS, reconnecting"), () => {
   it.live("is made at once when no server is there, says why, and connects when one is", () =>
@@ -159,15 +169,17 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
     Effect.gen(function*() {
       const cluster = "cluster { name: c, listen: \"127.0.0.1:-1\" }"
       const first = yield* NatsServer.make({ config: cluster })
-      const routes = yield* Effect.promise(() => fetch(`${first.monitorUrl}/varz`).then((answer) => answer.json()))
-      const route = (routes as { cluster: { cluster_port: number } }).cluster.cluster_port
+      const varz = monitored<{ cluster: { cluster_port: number }; connect_urls?: ReadonlyArray<string> }>(
+        first,
+        "/varz"
+      )
+      const route = (yield* varz).cluster.cluster_port
       const second = yield* NatsServer.make({
         config: `cluster { name: c, listen: "127.0.0.1:-1", routes: ["nats://127.0.0.1:${route}"] }`
       })
-      const urls = Effect.promise(() => fetch(`${first.monitorUrl}/varz`).then((answer) => answer.json()))
       yield* until(
         "the first knows the second",
-        Effect.map(urls, (varz) => ((varz as { connect_urls?: Array<string> }).connect_urls ?? []).length === 2)
+        Effect.map(varz, ({ connect_urls = [] }) => connect_urls.length === 2)
       )
       const transport = yield* transportOf({ servers: [first.url] })
       yield* connected(transport)

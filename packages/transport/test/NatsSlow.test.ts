@@ -97,7 +97,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
         let taken = 0
         yield* slow.pipe(
           Stream.runForEachArray((messages) =>
-            Effect.andThen(Effect.sleep("20 millis"), Effect.sync(() => void (taken += messages.length)))
+            Effect.andThen(Effect.sleep("200 millis"), Effect.sync(() => void (taken += messages.length)))
           ),
           Effect.forkScoped
         )

@@ -1,5 +1,7 @@
 import { Channel, NatsTransport, Transport } from "@kps/transport"
+import type { NatsServer } from "@kps/transport/testing/NatsServer"
 import { Context, type Duration, Effect, Option, References, Stream } from "effect"
+import { get } from "node:http"
 
 export const text = (value: string): Channel.Message => ({
   timestampNanos: 1n,
@@ -41,7 +43,7 @@ export const disconnected = (transport: Service, within?: Duration.Input) =>
 
 /** Polls until something is so, in real time, at most for `within`. */
 export const until = <E, R>(
-  what: string,
+  what: string | (() => string),
   condition: Effect.Effect<boolean, E, R>,
   within: Duration.Input = "10 seconds"
 ) =>
@@ -50,7 +52,10 @@ export const until = <E, R>(
       so ? Effect.void : Effect.andThen(Effect.sleep("5 millis"), Effect.fail("not yet" as const))
     ),
     Effect.retry({ while: (error) => error === "not yet" }),
-    Effect.timeoutOrElse({ duration: within, orElse: () => Effect.die(new Error(`still waiting until ${what}`)) })
+    Effect.timeoutOrElse({
+      duration: within,
+      orElse: () => Effect.die(new Error(`still waiting until ${typeof what === "string" ? what : what()}`))
+    })
   )
 
 /** Reads a subscription into an array, from now on. */
@@ -62,4 +67,17 @@ export const collected = (stream: Stream.Stream<Channel.Message, unknown>) =>
       Effect.forkScoped
     )
     return received
+  })
+
+/** What a server says about itself, such as `/connz`; on a connection of its own, which is gone afterwards. */
+export const monitored = <A>(server: NatsServer["Service"], path: string) =>
+  Effect.callback<A>((resume) => {
+    get(`${server.monitorUrl}${path}`, { agent: false }, (response) => {
+      let body = ""
+      response.setEncoding("utf8")
+      response.on("data", (chunk: string) => {
+        body += chunk
+      })
+      response.on("close", () => resume(Effect.sync(() => JSON.parse(body) as A)))
+    }).on("error", (error) => resume(Effect.die(error)))
   })
