@@ -1,0 +1,246 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Delivery } from "@kps/connector"
+import * as TransportTest from "@kps/transport/testing/TransportTest"
+import { Effect, Fiber, Latch, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as RunningStreams from "../src/RunningStreams.ts"
+import {
+  apply,
+  bytes,
+  collect,
+  egress,
+  idle,
+  layer,
+  list,
+  Lost,
+  publish,
+  settle,
+  spec,
+  statsOf,
+  text,
+  told,
+  until
+} from "./streams.ts"
+
+const drain = (timeout: "10 seconds" | "1 hour" = "1 hour") =>
+  RunningStreams.RunningStreams.use((streams) => streams.drain({ timeout }))
+
+const states = Effect.map(list, (all) => all.map(({ state }) => state._tag))
+
+describe("Draining", () => {
+  it.effect("reads no more, and publishes the array in hand before it ends", () => {
+    const room = Latch.makeUnsafe()
+    const queue = Effect.runSync(Queue.unbounded<string>())
+    let closed = false
+    return Effect.gen(function*() {
+      const seen = yield* collect("ch.1")
+      yield* apply([spec("1")])
+      yield* Queue.offerAll(queue, ["a", "b"])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* Queue.offerAll(queue, ["c", "d"])
+      yield* settle
+      assert.isUndefined(drained.pollUnsafe())
+      assert.isFalse(closed)
+
+      yield* room.open
+      yield* Fiber.join(drained)
+      yield* settle
+      assert.deepStrictEqual(seen, ["a", "b"])
+      assert.isTrue(closed)
+      assert.deepStrictEqual(yield* Queue.takeAll(queue), ["c", "d"])
+      assert.deepInclude(yield* statsOf("1"), { received: 2, published: 2, dropped: 0 })
+      assert.deepStrictEqual(yield* states, ["Done"])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.as(
+          Effect.addFinalizer(() => Effect.sync(() => (closed = true))),
+          Delivery.lossy(Stream.map(Stream.fromQueue(queue), bytes))
+        )
+    }, {
+      over: (transport) => ({
+        publishAll: (channel, messages) => Effect.andThen(room.await, transport.publishAll(channel, messages))
+      })
+    })))
+  })
+
+  it.effect("ends a source that waits, at once", () =>
+    Effect.gen(function*() {
+      yield* apply([spec("1"), egress("2")])
+      yield* drain()
+      assert.deepStrictEqual(yield* states, ["Done", "Done"])
+    }).pipe(Effect.provide(layer({}))))
+
+  it.effect("acknowledges what was read, after the broker has it", () => {
+    const confirmed = Latch.makeUnsafe()
+    const log: Array<string> = []
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      assert.isUndefined(drained.pollUnsafe())
+      assert.deepStrictEqual(log, [])
+      yield* confirmed.open
+      yield* Fiber.join(drained)
+      assert.deepStrictEqual(log, ["ack", "close"])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.as(
+          Effect.addFinalizer(() => Effect.sync(() => log.push("close"))),
+          Delivery.acknowledged(Stream.concat(
+            Stream.make({
+              payloads: [bytes("a")] as const,
+              ack: Effect.sync(() => void log.push("ack")),
+              nack: Effect.sync(() => void log.push("nack"))
+            }),
+            Stream.never
+          ))
+        )
+    }, { over: () => ({ publishConfirmed: () => confirmed.await }) })))
+  })
+
+  it.effect("gives back what is not settled when its time is over", () => {
+    const log: Array<string> = []
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain("10 seconds"))
+      yield* settle
+      yield* TestClock.adjust("9999 millis")
+      assert.deepStrictEqual(log, [])
+      assert.isUndefined(drained.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(drained)
+      yield* settle
+      assert.deepStrictEqual(log, ["nack"])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.succeed(
+          Delivery.acknowledged(Stream.concat(
+            Stream.make({
+              payloads: [bytes("a")] as const,
+              ack: Effect.void,
+              nack: Effect.sync(() => void log.push("nack"))
+            }),
+            Stream.never
+          ))
+        )
+    }, { over: () => ({ publishConfirmed: () => Effect.never }) })))
+  })
+
+  it.effect("delivers what had come, and takes nothing that comes later", () => {
+    const delivered: Array<string> = []
+    const open = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a", "b"])
+      yield* settle
+      yield* publish("ch.1", ["c", "d"])
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* publish("ch.1", ["e"])
+      yield* open.open
+      yield* Fiber.join(drained)
+      assert.deepStrictEqual(delivered, ["a", "b", "c", "d"])
+      assert.deepInclude(yield* statsOf("1"), { received: 4, delivered: 4, dropped: 0 })
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        Effect.succeed(Delivery.sink({
+          idempotent: true,
+          deliver: (batch) =>
+            Effect.andThen(
+              open.await,
+              Effect.sync(() => void delivered.push(...batch.map(({ payload }) => text(payload))))
+            )
+        }))
+    })))
+  })
+
+  it.effect("goes on trying to deliver what had come, as long as it may", () => {
+    const delivered: Array<string> = []
+    let away = true
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a"])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      assert.isUndefined(drained.pollUnsafe())
+      away = false
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(drained)
+      assert.deepStrictEqual(delivered, ["a"])
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        Effect.succeed(Delivery.sink({
+          idempotent: true,
+          deliver: (batch) =>
+            Effect.suspend(() => {
+              if (away) return Effect.fail(new Lost({ message: "away" }))
+              delivered.push(...batch.map(({ payload }) => text(payload)))
+              return Effect.void
+            })
+        }))
+    })))
+  })
+
+  it.effect("publishes what was read as soon as the broker is back, if that is in time", () =>
+    Effect.gen(function*() {
+      const broker = yield* TransportTest.TransportTest
+      const seen = yield* collect("ch.1")
+      yield* apply([spec("1")])
+      yield* broker.disconnect
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(drained.pollUnsafe())
+      yield* broker.reconnect
+      yield* Fiber.join(drained)
+      yield* settle
+      assert.isAbove(seen.length, 0)
+      assert.deepInclude(yield* statsOf("1"), { published: seen.length, received: seen.length, dropped: 0 })
+    }).pipe(Effect.provide(layer({
+      ingress: () => Effect.succeed(Delivery.lossy(Stream.fromEffectRepeat(Effect.as(Effect.yieldNow, bytes("a")))))
+    }))))
+
+  it.effect("stops at once what has taken nothing: an opening, a wait for the next try", () =>
+    Effect.gen(function*() {
+      const answer = yield* Effect.forkChild(apply([spec("opens"), spec("waits")]))
+      yield* settle
+      yield* drain()
+      yield* Fiber.join(answer)
+      yield* TestClock.adjust("1 hour")
+    }).pipe(Effect.provide(layer({
+      ingress: ({ id }) => id === "opens" ? Effect.never : Effect.fail(new Lost({ message: "away" }))
+    }))))
+
+  it.effect("lets an apply that waits answer at once, and a later one start nothing", () => {
+    let opened = 0
+    return Effect.gen(function*() {
+      const answer = yield* Effect.forkChild(apply([spec("1"), spec("2")]))
+      yield* until("both opened", () => opened === 2)
+      yield* drain()
+      assert.deepStrictEqual(told(yield* Fiber.join(answer)).at(0), "1 UNAVAILABLE Stopping")
+      assert.deepStrictEqual(told(yield* apply([spec("3")])), ["3 UNAVAILABLE Stopping"])
+      yield* settle
+      assert.strictEqual(opened, 2)
+    }).pipe(Effect.provide(layer({
+      ingress: ({ id }) => Effect.andThen(Effect.sync(() => opened++), id === "1" ? Effect.never : Effect.succeed(idle))
+    })))
+  })
+
+  it.effect("ends within its time though a finalizer hangs", () =>
+    Effect.gen(function*() {
+      yield* apply([spec("1")])
+      const drained = yield* Effect.forkChild(drain("10 seconds"))
+      yield* settle
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(drained)
+    }).pipe(Effect.provide(layer({
+      ingress: () => Effect.as(Effect.addFinalizer(() => Effect.never), idle)
+    }, { stopTimeout: 0 }))))
+})
