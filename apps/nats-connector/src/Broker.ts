@@ -65,29 +65,28 @@ export const make = Effect.fnUntraced(function*(
   let failed: { readonly error: ConnectError; readonly untilMillis: number } | undefined
 
   // From the dial until the connection breaks. In the broker's scope: a stream that stops waiting does not stop it for
-  // those that go on.
+  // those that go on. It may still be closing when the next has begun.
   const connectionLife = (dialed: Deferred.Deferred<Connection, ConnectError>): Effect.Effect<void> =>
     Effect.gen(function*() {
       const connection = yield* connect
       live = connection
       dialing = undefined
       yield* Deferred.succeed(dialed, connection)
-      yield* Effect.logDebug("connected to the broker")
+      yield* Effect.logDebug("connected to the outside broker")
       const lost = yield* lossOf(connection)
-      live = undefined
+      if (live === connection) live = undefined
       yield* Effect.logDebug(lost.message)
     }).pipe(
       Effect.scoped,
       Effect.onExit((exit) =>
         Effect.gen(function*() {
+          if (Exit.isSuccess(exit)) return
           const error = Exit.findErrorOption(exit)
           if (Option.isSome(error)) {
             failed = { error: error.value, untilMillis: (yield* Clock.currentTimeMillis) + pauseMillis }
           }
-          live = undefined
-          dialing = undefined
-          // done before where there was a connection
-          if (Exit.isFailure(exit)) yield* Deferred.failCause(dialed, exit.cause)
+          if (dialing === dialed) dialing = undefined
+          yield* Deferred.failCause(dialed, exit.cause)
         })
       ),
       // whoever asked has the error

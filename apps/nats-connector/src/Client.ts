@@ -57,13 +57,13 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
     listeners.clear()
   }
 
+  // whoever holds the scope closes what is over
   void nc.closed().then((cause) => over(cause ?? "closed by the broker"))
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type === "staleConnection") {
+        // the client would first wait for its socket to be written to, which a broker that hangs never lets happen
         over("no answer to pings")
-        // the client waits for its socket to be written to, which a broker that hangs never lets happen
-        void nc.close()
       } else if (status.type === "error" && status.error instanceof errors.PermissionViolationError) {
         const { operation, subject } = status.error
         if (operation === "publish") refusals.set(subject, (refusals.get(subject) ?? 0) + 1)
@@ -91,7 +91,11 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
     roundTrip: Effect.andThen(
       Effect.callback<void, BrokerLost>((resume) => {
         const forget = onLost((error) => resume(Effect.fail(error)))
-        nc.flush().then(() => resume(Effect.void), (cause: unknown) => resume(new BrokerLost({ broker, cause })))
+        const settle = (effect: Effect.Effect<void, BrokerLost>): void => {
+          forget()
+          resume(effect)
+        }
+        nc.flush().then(() => settle(Effect.void), (cause: unknown) => settle(new BrokerLost({ broker, cause })))
         return Effect.sync(forget)
       }),
       // refusals come before the answer and pass through more turns of the event loop's microtasks
