@@ -7,6 +7,7 @@ import (
 
 	connectorpb "github.com/nutanix/kps-connector-go-sdk/connector/v1"
 	"github.com/nutanix/kps-connector-go-sdk/events"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -127,7 +128,7 @@ func wait(ctx context.Context, payloads []*connectorpb.Payload) error {
 		case <-time.After(time.Duration(millis) * time.Millisecond):
 		case <-ctx.Done():
 			_ = emit("gaveUp", map[string]interface{}{"stream": payload.GetStream().GetId()})
-			return ctx.Err()
+			return status.FromContextError(ctx.Err()).Err()
 		}
 	}
 	return nil

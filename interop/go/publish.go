@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ func publish(args []string) error {
 		return err
 	}
 	sizes, err := integers(*sizeList)
-	if err != nil || len(sizes) == 0 {
+	if err != nil || len(sizes) == 0 || slices.Min(sizes) < 0 {
 		return usageError{fmt.Sprintf("publish: -sizes %q is no list of sizes", *sizeList)}
 	}
 	timestamps, err := integers(*timestampList)

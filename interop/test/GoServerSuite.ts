@@ -205,7 +205,9 @@ export const suite = (it: Vitest.MethodsNonLive<Peer.Peer>): void => {
   it.effect("tells a Go connector its deadline", () =>
     Effect.gen(function*() {
       const { client, process } = yield* connector("original")
-      const ours = yield* client({ deadline: "200 millis" })
+      const ours = yield* client({ deadline: "1 second" })
+      // connected before the clock counts
+      yield* ours.getEvents
       const error = yield* Effect.flip(ours.setStreams([stream("slow", { waitMs: 60_000 })]))
       const { stream: slow } = yield* process.next("gaveUp", Schema.Struct({ stream: Schema.String }))
 
