@@ -40,8 +40,8 @@ export const maxDepth = 16
  *
  * **Details**
  *
- * Texts are cut at `maxTextBytes`, what is nested deeper than `maxDepth` is "…", what is beyond `maxBytes` is left
- * out, and a number that JSON does not have is a text. Metadata that its schema does not encode, or not to an object,
+ * Texts are cut at `maxTextBytes`, what is nested deeper than `maxDepth` is "…", and what is beyond `maxBytes` is
+ * left out. Metadata that its schema does not encode, or not to an object,
  * is replaced by the three keys of the built-in events: `ErrorMessage` says what is wrong with it. So is metadata that
  * holds a `Redacted`, whose codec would tell the secret: events are for everybody to read.
  *
@@ -50,7 +50,7 @@ export const maxDepth = 16
  */
 export const encode = (schema: MetadataCodec, value: unknown, streamId: string): JsonObject => {
   const encoded = Result.flatMap(encoder(schema)(value), (json) =>
-    Predicate.isObject(json)
+    isJsonObject(json)
       ? Result.succeed(boundedObject(json, 1, { left: maxBytes }))
       : Result.fail("it is not an object"))
   return Result.getOrElse(encoded, (reason) => ({
@@ -76,7 +76,7 @@ export const equals = (a: JsonValue | undefined, b: JsonValue | undefined): bool
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equals(a[key], b[key]))
 }
 
-type Encoder = (value: unknown) => Result.Result<unknown, string>
+type Encoder = (value: unknown) => Result.Result<Schema.Json, string>
 
 const encoders = new WeakMap<MetadataCodec, Encoder>()
 
@@ -106,10 +106,11 @@ interface Budget {
   left: number
 }
 
-const boundedObject = (value: object, depth: number, budget: Budget): JsonObject => {
+const isJsonObject = (json: Schema.Json): json is Schema.JsonObject => Predicate.isObject(json)
+
+const boundedObject = (value: Schema.JsonObject, depth: number, budget: Budget): JsonObject => {
   const entries: Array<[string, JsonValue]> = []
   for (const [key, member] of Object.entries(value)) {
-    if (member === undefined) continue
     const kept = Text.cut(key, maxTextBytes)
     budget.left -= Text.byteLength(kept)
     if (budget.left <= 0) break
@@ -119,17 +120,16 @@ const boundedObject = (value: object, depth: number, budget: Budget): JsonObject
   return Object.fromEntries(entries)
 }
 
-const bounded = (value: unknown, depth: number, budget: Budget): JsonValue => {
+const bounded = (value: Schema.Json, depth: number, budget: Budget): JsonValue => {
   budget.left -= 8
   if (Predicate.isString(value)) {
     const kept = Text.cut(value, Math.max(3, Math.min(maxTextBytes, budget.left)))
     budget.left -= Text.byteLength(kept)
     return kept
   }
-  if (value === null || Predicate.isBoolean(value)) return value
-  if (Predicate.isNumber(value)) return Number.isFinite(value) ? value : String(value)
-  if (!Predicate.isObjectOrArray(value) || depth >= maxDepth) return "…"
-  if (!Array.isArray(value)) return boundedObject(value, depth + 1, budget)
+  if (typeof value !== "object" || value === null) return value
+  if (depth >= maxDepth) return "…"
+  if (isJsonObject(value)) return boundedObject(value, depth + 1, budget)
   const items: Array<JsonValue> = []
   for (const item of value) {
     if (budget.left <= 0) break

@@ -149,6 +149,7 @@ export const make = (options: Options = {}): Effect.Effect<Events["Service"]> =>
 
     const changeAfter = (seen: ReadonlyArray<EventPayload>, clock: Clock): Effect.Effect<void> => {
       const change = Effect.callback<void>((resume) => {
+        // A fiber may be made to yield between looking and waiting.
         if (table.snapshot(clock) !== seen) return resume(Effect.void)
         const wake = () => resume(Effect.void)
         waiting.add(wake)

@@ -56,6 +56,15 @@ describe("EventMetadata", () => {
     )
   })
 
+  it("lets no number through that JSON does not have", () => {
+    assert.deepStrictEqual(encode({ n: Number.NaN }), refused("Expected JSON value\n  at [\"n\"]"))
+    assert.deepStrictEqual(
+      // @effect-diagnostics-next-line schemaNumber:off
+      EventMetadata.encode(Schema.Struct({ n: Schema.Number }), { n: -Infinity }, "s-1"),
+      { n: "-Infinity" }
+    )
+  })
+
   it("survives metadata that cannot be read", () => {
     const endless: { self?: unknown } = {}
     endless.self = endless

@@ -123,6 +123,21 @@ describe("Events", () => {
       assert.strictEqual(atMillis(replaced), 1000)
     }).pipe(Effect.provide(Events.layer)))
 
+  it.effect("takes another status of the same state, or another state of the same status, for another", () =>
+    Effect.gen(function*() {
+      const events = yield* Events.Events
+      yield* events.set(StreamEvents.streamHealthy, { streamId: "s" })
+      yield* TestClock.adjust("1 second")
+      yield* events.set(StreamEvents.streamDone, { streamId: "s" })
+      const [done] = yield* events.snapshot
+      yield* TestClock.adjust("1 second")
+      yield* events.set({ ...StreamEvents.streamDone, state: "PROVISIONED" }, { streamId: "s" })
+      const [other] = yield* events.snapshot
+
+      assert.deepStrictEqual([value(done).id, atMillis(done)], ["streamDone", 1000])
+      assert.deepStrictEqual([value(other).state, atMillis(other)], [State.PROVISIONED, 2000])
+    }).pipe(Effect.provide(Events.layer)))
+
   it.effect("reports a cleared alert as HEALTHY and INFO for 30 s, then no more", () =>
     Effect.gen(function*() {
       const events = yield* Events.Events
@@ -366,6 +381,17 @@ describe("Events.changes", () => {
       yield* Fiber.interrupt(reader)
 
       assert.strictEqual(asleep, 0)
+    }).pipe(Effect.provide(Events.layer)))
+
+  it.effect("tells changes in a row as one", () =>
+    Effect.gen(function*() {
+      const events = yield* Events.Events
+      const seen = yield* watch
+      assert.lengthOf(yield* Queue.take(seen), 0)
+      yield* Effect.forEach(Array.from({ length: 100 }, (_, n) => String(n)), (streamId) =>
+        events.raise(hot, { streamId }))
+
+      assert.lengthOf(yield* Queue.take(seen), 100)
     }).pipe(Effect.provide(Events.layer)))
 
   it.effect("lets a slow reader miss steps between, never the last", () =>
