@@ -6,6 +6,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import manifest from "../package.json" with { type: "json" }
 import * as Kps from "./Kps.ts"
 import * as Presenter from "./Presenter.ts"
 import * as Report from "./Report.ts"
@@ -16,7 +17,7 @@ const exit = (code: number) =>
   })
 
 Kps.command.pipe(
-  Command.run({ version: "0.1.0" }),
+  Command.run({ version: manifest.version }),
   Effect.catch((error) =>
     CliError.isCliError(error)
       // the command has printed its help, and what is wrong with it
