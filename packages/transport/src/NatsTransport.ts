@@ -45,7 +45,7 @@ export interface Options {
   readonly user?: string | undefined
   /** Password of `user`. Default: none. */
   readonly password?: Redacted.Redacted | undefined
-  /** How long one server has to greet us. Default: 5 seconds. */
+  /** How long one address of a server has to greet us. Default: 5 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** Wait after the first failed try at all servers; doubles each time, give or take a quarter. Default: 250 ms. */
   readonly reconnectDelay?: Duration.Input | undefined
@@ -92,6 +92,8 @@ export const make = Effect.fnUntraced(function*(
   const { name = "kps", password, token, user } = options
   if (token !== undefined && user !== undefined) return yield* invalid("token", "it is given together with a user")
   if (password !== undefined && user === undefined) return yield* invalid("password", "it is given without a user")
+  const maxPayloads = yield* positive("maxBufferedPayloads", options.maxBufferedPayloads ?? 65_536)
+  const maxBytes = yield* positive("maxBufferedBytes", options.maxBufferedBytes ?? 8_388_608)
   const counters = Counters.make()
   const subscriptions = nats.makeSubscriptions()
   const connection = yield* broker.make({
@@ -107,8 +109,6 @@ export const make = Effect.fnUntraced(function*(
     counters,
     onLink: subscriptions.onLink
   })
-  const maxPayloads = yield* positive("maxBufferedPayloads", options.maxBufferedPayloads ?? 65_536)
-  const maxBytes = yield* positive("maxBufferedBytes", options.maxBufferedBytes ?? 8_388_608)
   const transport = nats.make(connection, counters, subscriptions, {
     highPayloads: Math.min(4096, maxPayloads / 2),
     highBytes: Math.min(524_288, maxBytes / 2),

@@ -58,7 +58,10 @@ export interface TransportStats {
 export interface SubscribeOptions {
   /** Name of a queue group: each message goes to one member of it. Default: every subscriber gets every message. */
   readonly queue?: string
-  /** Called for each frame that was skipped because it is no `TransportMessage`. Default: it is only counted. */
+  /**
+   * Called for each frame that was skipped because it is no `TransportMessage`; in a flood, for the first thousand that
+   * wait for it. One call at a time, apart from the stream, while the subscription lives. Default: it is only counted.
+   */
   readonly onMalformed?: (error: TransportError) => Effect.Effect<void>
   /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
   readonly onDropped?: (count: number) => Effect.Effect<void>

@@ -39,7 +39,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       for (let i = 0; i < 30; i++) {
         yield* Effect.scoped(Effect.gen(function*() {
           const transport = yield* transportOf({ servers: [server.url] })
-          yield* transport.subscription(channelOf("a"))
+          const _unread = yield* transport.subscription(channelOf("a"))
           yield* transport.publish(channelOf("a"), text("a"))
         }))
       }
@@ -153,7 +153,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
             Stream.runHead(transport.subscribe(channel, { onDropped: () => Effect.void })),
             { startImmediately: true }
           )
-          if (i % 2 === 0) yield* Effect.scoped(transport.subscription(channel, { drainWhen: Effect.never }))
+          const _unread = yield* Effect.scoped(transport.subscription(channel, { drainWhen: Effect.never }))
           yield* i % 3 === 0
             ? Fiber.interrupt(reading)
             : Effect.andThen(transport.publish(channel, text("a")), transport.flush)
@@ -182,7 +182,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       })
       const channel = channelOf("again")
       const stream = yield* transport.subscription(channel)
-      yield* Effect.scoped(transport.subscription(channelOf("gone")))
+      const _gone = yield* Effect.scoped(transport.subscription(channelOf("gone")))
       for (let i = 0; i < 10; i++) {
         yield* server.kill()
         yield* disconnected(transport)

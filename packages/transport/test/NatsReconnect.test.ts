@@ -243,6 +243,36 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert.include(status.cause.message, `cannot connect to 127.0.0.1:${port}, 127.0.0.1:${server.port}`)
     }))
 
+  it.live("tries a few times a second at most, whether it is refused, cut off or never greeted", () =>
+    Effect.gen(function*() {
+      let tries = 0
+      const rude = yield* Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createServer>>((resume) => {
+          const server = createServer((socket) => {
+            tries++
+            socket.destroy()
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { port } = rude.address() as { readonly port: number }
+      const full = yield* NatsServer.make({ config: "max_connections: 1" })
+      yield* transportOf({ servers: [full.url] })
+      yield* transportOf({ servers: [`127.0.0.1:${port}`] })
+      const refused = yield* transportOf({ servers: [full.url] })
+      yield* Effect.sleep("2 seconds")
+      const status = yield* refused.status
+      const kicked = (yield* full.log).split("maximum connections exceeded").length - 1
+
+      assert.isAtLeast(tries, 2)
+      assert.isAtMost(tries, 6)
+      assert.isAtLeast(kicked, 2)
+      assert.isAtMost(kicked, 6)
+      assert(status._tag === "Disconnected")
+      assert.match(status.cause.message, /maximum connections exceeded/i)
+    }))
+
   it.live("tells each change of its status once", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make()

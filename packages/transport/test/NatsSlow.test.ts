@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Channel, type TransportError } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { connect } from "@nats-io/transport-node"
-import { Deferred, Effect, Latch, Stream } from "effect"
+import { Deferred, Effect, Latch, References, Stream } from "effect"
 import { channelOf, collected, connected, read, text, transportOf, until } from "./support.ts"
 
 /** A client that knows nothing of this package. */
@@ -59,10 +59,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert.isTrue(kept.every((message) => Channel.byteLength(message) === 100_000))
     }), 15_000)
 
-  it.live("loses nothing for a subscriber that falls behind for less than two seconds", () =>
+  it.live("loses nothing for a subscriber that stands still for a second", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make()
-      const transport = yield* transportOf({ servers: [server.url], maxBufferedPayloads: 20_000 })
+      const transport = yield* transportOf({ servers: [server.url], maxBufferedBytes: 1_000_000 })
       const publisher = yield* transportOf({ servers: [server.url] })
       const channel = channelOf("hiccup")
       const latch = yield* Latch.make(false)
@@ -73,16 +73,18 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
         ),
         Effect.forkScoped
       )
-      // some 9 MB: more than sockets hold, so only a pause can keep them
-      yield* Effect.forkScoped(
-        publisher.publishAll(channel, Array.from({ length: 90_000 }, () => text("x".repeat(100))))
-      )
-      yield* Effect.sleep("1 second")
+      // some 6 MB in less than a second: more than it may hold, so only a pause can keep them
+      const batch = Array.from({ length: 100 }, () => text("x".repeat(100)))
+      for (let sent = 0; sent < 60_000; sent += batch.length) {
+        yield* publisher.publishAll(channel, batch)
+        yield* Effect.sleep(1)
+      }
+      yield* publisher.flush
       const behind = yield* transport.stats
       yield* latch.open
-      yield* until("all came", Effect.sync(() => count === 90_000))
+      yield* until("all came", Effect.sync(() => count === 60_000))
 
-      assert.isBelow(behind.received, 90_000)
+      assert.isBelow(behind.received, 60_000)
       assert.strictEqual((yield* transport.stats).dropped, 0)
     }), 15_000)
 
@@ -90,7 +92,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
     "is not cut off by a producer that is faster for long: it drops, counts, and lets others through",
     () =>
       Effect.gen(function*() {
-        const server = yield* NatsServer.make({ config: "write_deadline: \"2s\"\nmax_pending: 16777216" })
+        const server = yield* NatsServer.make()
         const transport = yield* transportOf({ servers: [server.url] })
         const publisher = yield* transportOf({ servers: [server.url] })
         const slow = yield* transport.subscription(channelOf("flood"))
@@ -189,7 +191,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       yield* until("the rest came", Effect.sync(() => received.length === 1))
 
       assert.deepStrictEqual(received, ["after"])
-    }))
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
 
   it.live("reads what the original writes: one payload, and the timestamp after it", () =>
     Effect.gen(function*() {

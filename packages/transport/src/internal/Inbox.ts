@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import type { ChannelName, Message } from "../Channel.ts"
 import { AlreadyRun, MalformedFrame, TransportError } from "../TransportError.ts"
 import type { Counters } from "./Counters.ts"
+import type { Level } from "./SocketGate.ts"
 
 type Taken = Array.NonEmptyReadonlyArray<Message>
 type Take = Pull.Pull<Taken, TransportError>
@@ -26,8 +27,8 @@ export interface Options {
   readonly channel: ChannelName
   readonly limits: Limits
   readonly counters: Counters
-  /** Called when the inbox crosses its high-water mark, and when it is empty again: it is taken as a whole. */
-  readonly onPressure: (high: boolean) => void
+  /** Called when the inbox passes half of its high-water mark, then the mark, and when it is empty again after either. */
+  readonly onPressure: (level: Level) => void
   readonly onDropped: () => void
   readonly onMalformed: (error: TransportError) => void
 }
@@ -42,7 +43,7 @@ export class Inbox {
   private bytes = 0
   private pinned = 0
   private chunk: ArrayBufferLike | undefined
-  private high = false
+  private level: Level = "empty"
   private waking = false
   private wasRun = false
   private waiter: ((take: Take) => void) | undefined
@@ -79,10 +80,7 @@ export class Inbox {
     this.messages.push(decoded.success)
     this.payloads += decoded.success.payloads.length || 1
     this.bytes += frame.byteLength
-    if (!this.high && (this.payloads > limits.highPayloads || this.bytes > limits.highBytes)) {
-      this.high = true
-      this.options.onPressure(true)
-    }
+    if (this.level !== "high") this.rise(Math.max(this.payloads / limits.highPayloads, this.bytes / limits.highBytes))
     this.wake()
   }
 
@@ -142,9 +140,19 @@ export class Inbox {
     this.bytes = 0
     this.pinned = 0
     this.chunk = undefined
-    if (this.high) {
-      this.high = false
-      this.options.onPressure(false)
+    if (this.level === "empty") return
+    this.level = "empty"
+    this.options.onPressure("empty")
+  }
+
+  private rise(fill: number): void {
+    if (this.level === "empty" && fill > 0.5) {
+      this.level = "half"
+      this.options.onPressure("half")
+    }
+    if (fill > 1) {
+      this.level = "high"
+      this.options.onPressure("high")
     }
   }
 

@@ -38,6 +38,9 @@ interface Trip {
   readonly done: Set<(outcome: Effect.Effect<void, Lost>) => void>
 }
 
+/** What the protocol adds to a message, about: the line before it. */
+const frameBytes = 32
+
 export class Link {
   readonly client: NatsConnection
   readonly dialled: Dialled
@@ -61,7 +64,14 @@ export class Link {
     this.client = dialled.client
     this.options = options
     this.refusals = new Refusals(options.now)
-    this.gate = new SocketGate(socketOf(dialled.client), options.now)
+    this.gate = new SocketGate({
+      socket: socketOf(dialled.client),
+      now: options.now,
+      received: () => {
+        const { inBytes, inMsgs } = this.client.stats()
+        return inBytes + inMsgs * frameBytes
+      }
+    })
     void this.client.closed().then((cause) => this.end(cause))
     void this.listen()
   }
@@ -88,14 +98,14 @@ export class Link {
   }
 
   /**
-   * Hands over messages from an index on, and returns the index of the first one that was not: the number of messages,
-   * or less when the window is full or the link is over.
+   * Hands over messages from one index up to another, and returns the index of the first one that was not: less when the
+   * window is full or the link is over.
    */
-  send(channel: ChannelName, messages: ReadonlyArray<Message>, from: number): number {
+  send(channel: ChannelName, messages: ReadonlyArray<Message>, from: number, to: number): number {
     const { counters, maxUnconfirmedBytes } = this.options
     let i = from
     try {
-      for (; i < messages.length && this.lost === undefined; i++) {
+      for (; i < to && this.lost === undefined; i++) {
         const { payloads, timestampNanos } = messages[i]!
         const bytes = TransportCodec.encode(timestampNanos, payloads)
         const unconfirmed = this.sentBytes - this.confirmedBytes

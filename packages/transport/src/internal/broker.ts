@@ -156,7 +156,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }
   })
 
-  yield* Effect.addFinalizer(() => SubscriptionRef.set(status, { _tag: "Closed" }))
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(SubscriptionRef.set(clients, Option.none()), SubscriptionRef.set(status, { _tag: "Closed" }))
+  )
   const supervisor = yield* Effect.forkScoped(onSystemClock(supervise))
   // what was handed over leaves, if it can; then the link goes with its supervisor
   const drain = Effect.suspend(() => current?.roundTrip ?? Effect.void).pipe(

@@ -96,7 +96,7 @@ export const dial = (server: Server, options: Options): Effect.Effect<Dialled, D
         destroy()
         resume(Effect.fail(new DialFailed(server, told(cause, options))))
       }
-    ).finally(() => {
+    ).catch(() => undefined).finally(() => {
       created.unsubscribe(onSocket)
       storage.disable()
     })

@@ -45,6 +45,9 @@ export const makeSubscriptions = (): Subscriptions => {
   }
 }
 
+/** After this many messages of one call everything else in the process gets its turn. */
+const turnLength = 4096
+
 export const make = (
   broker: Broker,
   counters: Counters,
@@ -57,11 +60,11 @@ export const make = (
     messages: ReadonlyArray<Message>,
     from: number
   ): Effect.Effect<void, TransportError> => {
-    const next = link.send(channel, messages, from)
+    const to = Math.min(messages.length, from + turnLength)
+    const next = link.send(channel, messages, from, to)
     if (next === messages.length) return Effect.void
-    return link.loss === undefined
-      ? Effect.flatMap(link.room, () => sendFrom(link, channel, messages, next))
-      : Effect.fail(broker.away(next, link))
+    if (link.loss !== undefined) return Effect.fail(broker.away(next, link))
+    return Effect.flatMap(next === to ? Effect.yieldNow : link.room, () => sendFrom(link, channel, messages, next))
   }
 
   /** The link, when it takes these messages. */
@@ -97,7 +100,7 @@ export const make = (
   const subscribeTo = subscription.make({
     counters,
     limits,
-    onPressure: (inbox, high) => broker.link()?.gate.pressure(inbox, high),
+    onPressure: (inbox, level) => broker.link()?.gate.pressure(inbox, level),
     attach: Effect.fnUntraced(function*(inbox, queue) {
       const link = broker.link()
       if (link === undefined || link.loss !== undefined) return yield* broker.away(0, link)

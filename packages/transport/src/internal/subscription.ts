@@ -10,12 +10,13 @@ import { validChannel, validQueue } from "./channel.ts"
 import type { Counters } from "./Counters.ts"
 import { Inbox, type Limits } from "./Inbox.ts"
 import { Notices } from "./Notices.ts"
+import type { Level } from "./SocketGate.ts"
 
 /** What a transport does for one subscription. */
 export interface Source {
   readonly counters: Counters
   readonly limits: Limits
-  readonly onPressure: (inbox: Inbox, high: boolean) => void
+  readonly onPressure: (inbox: Inbox, level: Level) => void
   /** Begins to feed the inbox; released when the subscription's scope ends. */
   readonly attach: (inbox: Inbox, queue: string | undefined) => Effect.Effect<Attached, TransportError, Scope.Scope>
 }
@@ -37,7 +38,7 @@ export const make = (source: Source) =>
       channel,
       counters: source.counters,
       limits: source.limits,
-      onPressure: (high) => source.onPressure(inbox, high),
+      onPressure: (level) => source.onPressure(inbox, level),
       onDropped: notices.onDropped,
       onMalformed: notices.onMalformed
     })

@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { TransportError as Module } from "@kps/transport"
+import { Schema } from "effect"
+
+const {
+  AlreadyRun,
+  AuthorizationFailed,
+  Closed,
+  ConnectionFailed,
+  InvalidChannel,
+  InvalidOption,
+  InvalidServer,
+  MalformedFrame,
+  MessageTooLarge,
+  NotConnected,
+  PermissionDenied,
+  TransportError,
+  TransportErrorReason
+} = Module
+
+const servers = ["a:4222", "tls://b:1"]
+const cause = new Error("connection refused")
+const long = "x".repeat(5000)
+
+const table: ReadonlyArray<readonly [Module.TransportErrorReason, retryable: boolean, message: string]> = [
+  [new ConnectionFailed({ servers, cause }), true, "cannot connect to a:4222, tls://b:1: connection refused"],
+  [new ConnectionFailed({ servers: ["a:1"], cause: undefined }), true, "cannot connect to a:1"],
+  [
+    new AuthorizationFailed({ servers: ["a:1"], cause: new Error("'Authorization Violation'") }),
+    true,
+    "credentials refused by a:1: 'Authorization Violation'"
+  ],
+  [new NotConnected({ servers: ["a:1"], handedOver: 0, cause }), true, "not connected to a:1: connection refused"],
+  [
+    new NotConnected({ servers: ["a:1"], handedOver: 7, cause }),
+    true,
+    "not connected to a:1 after 7 messages were handed over: connection refused"
+  ],
+  [new InvalidServer({ server: "a//b", problem: "it is wrong" }), false, "invalid server \"a//b\": it is wrong"],
+  [new InvalidOption({ option: "token", problem: "it is wrong" }), false, "invalid option \"token\": it is wrong"],
+  [new InvalidChannel({ channel: "a.*", problem: "it is wrong" }), false, "invalid channel \"a.*\": it is wrong"],
+  [
+    new InvalidChannel({ channel: long, problem: "it is long" }),
+    false,
+    `invalid channel "${"x".repeat(200)}…": it is long`
+  ],
+  [new PermissionDenied({ channel: "a", operation: "publish" }), false, "no permission to publish on \"a\""],
+  [new PermissionDenied({ channel: "a", operation: "subscribe" }), false, "no permission to subscribe on \"a\""],
+  [
+    new MessageTooLarge({ channel: "x", byteLength: 1_048_577, limit: 1_048_576 }),
+    false,
+    "message of 1048577 bytes on \"x\" is over the limit of 1048576 bytes"
+  ],
+  [new Closed(), false, "the transport is closed"],
+  [
+    new MalformedFrame({ channel: "x", byteLength: 3, cause: new Error(long) }),
+    false,
+    `frame of 3 bytes on "x" is no TransportMessage: ${"x".repeat(200)}…`
+  ],
+  [
+    new AlreadyRun({ channel: "x" }),
+    false,
+    "the stream of a subscription to \"x\" was run before: it can be run once"
+  ]
+]
+
+describe("TransportError", () => {
+  it.each(table)("says what happened, and whether to try again: %s", (reason, retryable, message) => {
+    const error = new TransportError({ reason })
+
+    assert.strictEqual(error.message, message)
+    assert.strictEqual(error.isRetryable, retryable)
+    assert.strictEqual(reason.isRetryable, retryable)
+    assert.strictEqual(error.cause, reason)
+  })
+
+  it("has a row above for every reason", () => {
+    const tags = TransportErrorReason.members.map((member) => member.identifier.split("/").at(-1))
+
+    assert.sameMembers([...new Set(table.map(([{ _tag }]) => _tag))], tags)
+  })
+
+  it("survives being written and read", () => {
+    const codec = Schema.toCodecJson(TransportError)
+    for (const [reason, , message] of table) {
+      const written = JSON.stringify(Schema.encodeSync(codec)(new TransportError({ reason })))
+      const again = Schema.decodeUnknownSync(codec)(JSON.parse(written))
+
+      assert.strictEqual(again.reason._tag, reason._tag)
+      assert.strictEqual(again.message, message)
+    }
+  })
+})
