@@ -42,15 +42,21 @@ export interface Column<in A> {
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 /**
+ * A text as one that a terminal only shows.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const printable = (text: string): string => text.replace(control, "\ufffd").replaceAll("\t", " ")
+
+/**
  * Rows as a table without lines: headers in capitals, columns left-aligned, a cell of several lines in several lines.
  *
  * @category rendering
  * @since 0.1.0
  */
 export const table = <A>(columns: ReadonlyArray<Column<A>>, rows: ReadonlyArray<A>): string => {
-  const cells = rows.map((row) =>
-    columns.map(({ cell }) => cell(row).replace(control, "\ufffd").replaceAll("\t", " ").split("\n"))
-  )
+  const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row)).split("\n")))
   const widths = columns.map(({ header }, column) =>
     Math.max(header.length, ...cells.flatMap((row) => (row[column] ?? []).map((line) => line.length)))
   )

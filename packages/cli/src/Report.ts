@@ -92,7 +92,7 @@ const advice = (failure: Failure): string | undefined => {
     case "DeadlineExceeded":
       return "ask again, or give it more time with --deadline"
     case "InvalidRequest":
-      return failure.reason === "WrongConnector" ? "give the id of this instance with --connector-id" : undefined
+      return failure.reason === "WrongConnectorId" ? "give the id of this instance with --connector-id" : undefined
     case "StreamsFailed":
       return failure.isRetryable
         ? "the connector goes on trying; watch it with kps events --follow"

@@ -95,6 +95,17 @@ export const event = ({ object }: EventPayload): EventView | undefined => {
 }
 
 /**
+ * The message of an event and, where the event carries an error, what that says.
+ *
+ * @category views
+ * @since 0.1.0
+ */
+export const text = ({ message, metadata }: EventView): string => {
+  const { ErrorMessage: error } = metadata
+  return typeof error === "string" && error !== "" && !message.includes(error) ? `${message}: ${error}` : message
+}
+
+/**
  * @category columns
  * @since 0.1.0
  */
@@ -105,5 +116,5 @@ export const eventColumns: ReadonlyArray<Column<EventView>> = [
   { header: "STREAM", cell: ({ stream }) => stream ?? "" },
   { header: "SEVERITY", cell: ({ severity }) => severity ?? "" },
   { header: "STATE", cell: ({ state }) => state },
-  { header: "MESSAGE", cell: ({ message }) => message }
+  { header: "MESSAGE", cell: (event) => text(event) }
 ]

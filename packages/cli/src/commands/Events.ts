@@ -40,8 +40,9 @@ export const news = (
 const line = (format: Output.Format, event: Views.EventView): string => {
   if (format === "json") return JSON.stringify(event)
   if (format === "yaml") return `---\n${Output.value(format, event)}`
-  const { kind, message, name, severity, since, state, stream } = event
-  return [since, kind, name, stream, severity, state, message].filter((part) => part !== undefined).join("  ")
+  const { kind, name, severity, since, state, stream } = event
+  const parts = [since, kind, name, stream, severity, state, Views.text(event)]
+  return Output.printable(parts.filter((part) => part !== undefined).join("  "))
 }
 
 const follow = (format: Output.Format, everyMillis: number) =>
