@@ -6,6 +6,7 @@ import type { Scope } from "effect"
 import { type ChildProcess, spawn as nodeSpawn } from "node:child_process"
 import { closeSync, openSync } from "node:fs"
 import { Guard } from "./Guard.ts"
+import { Signals } from "./Signals.ts"
 
 /** A process that could not be started. */
 export class CannotStart extends Schema.TaggedError<CannotStart>("demo/Child/CannotStart")("CannotStart", {
@@ -43,11 +44,12 @@ const grace = "5 seconds"
  * **Details**
  *
  * It is the leader of a session of its own: a Ctrl-C in the terminal reaches this process alone, which then ends the
- * others in their order. When the scope closes it is sent SIGTERM, after 5 seconds SIGKILL, and waited for.
+ * others in their order. When the scope closes it is sent SIGTERM, and SIGKILL after 5 seconds or when there is a hurry, and waited for.
  */
 export const spawn = Effect.fnUntraced(
-  function*(options: Options): Effect.fn.Return<Child, CannotStart, Scope.Scope | Guard> {
+  function*(options: Options): Effect.fn.Return<Child, CannotStart, Scope.Scope | Guard | Signals> {
     const guard = yield* Guard
+    const { hurry } = yield* Signals
     const ended = yield* Deferred.make<string>()
     const start = Effect.callback<ChildProcess, CannotStart>((resume) => {
       const fail = (cause: unknown) => resume(new CannotStart({ name: options.name, problem: String(cause) }))
@@ -70,11 +72,10 @@ export const spawn = Effect.fnUntraced(
     })
     const end = (child: ChildProcess) =>
       Effect.sync(() => child.kill("SIGTERM")).pipe(
+        Effect.andThen(Effect.raceAllFirst([Deferred.await(ended), Effect.sleep(grace), hurry])),
+        // does nothing to one that has ended
+        Effect.andThen(Effect.sync(() => child.kill("SIGKILL"))),
         Effect.andThen(Deferred.await(ended)),
-        Effect.timeoutOrElse({
-          duration: grace,
-          orElse: () => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
-        }),
         Effect.andThen(guard.release(child.pid!))
       )
     // a process that was spawned has a pid

@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Child from "./Child.ts"
 import type { Guard } from "./Guard.ts"
+import type { Signals } from "./Signals.ts"
 
 export const connectorId = "demo-nats-connector"
 
@@ -57,7 +58,7 @@ const readPort = (logFile: string): number | undefined => {
  */
 export const start = Effect.fnUntraced(function*(
   options: { readonly folder: string; readonly brokerUrl: string }
-): Effect.fn.Return<ConnectorProcess, Child.CannotStart | ConnectorEnded, Scope.Scope | Guard> {
+): Effect.fn.Return<ConnectorProcess, Child.CannotStart | ConnectorEnded, Scope.Scope | Guard | Signals> {
   if (!existsSync(main)) {
     return yield* new Child.CannotStart({ name, problem: `there is no ${main}: build it first (npm start does)` })
   }

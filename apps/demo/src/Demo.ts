@@ -4,7 +4,6 @@
 import { ConnectorClient } from "@kps/client"
 import { NatsTransport } from "@kps/transport"
 import { Clock, Console, Effect, Layer, Ref } from "effect"
-import type { Scope } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -14,12 +13,12 @@ import { Gate } from "./Gate.ts"
 import * as Guard from "./Guard.ts"
 import * as Load from "./Load.ts"
 import * as NatsServer from "./NatsServer.ts"
-import type { Options } from "./Options.ts"
+import { describe, type Options } from "./Options.ts"
 import * as Outside from "./Outside.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Platform from "./Platform.ts"
 import * as Report from "./Report.ts"
-import * as Signals from "./Signals.ts"
+import { Signals } from "./Signals.ts"
 import * as Source from "./Source.ts"
 import { Traffic } from "./Traffic.ts"
 
@@ -111,9 +110,13 @@ const showStatus = Effect.fnUntraced(function*({ route, snapshot }: Running) {
   )
 })
 
+const isEndless = ({ input, once }: Options): boolean => once === undefined && input._tag === "Generated"
+
 /** Sends until all is sent or the demo is told to end, and waits for what is under way. True: it was told to end. */
-const carry = Effect.fnUntraced(function*(options: Options, running: Running, signals: Signals.Signals) {
+const carry = Effect.fnUntraced(function*(options: Options, running: Running) {
+  const signals = yield* Signals
   const { maxLineBytes, route } = running
+  yield* Console.log(`${describe(options)}${isEndless(options) ? "; Ctrl-C ends it" : ""}`)
   yield* Effect.forkScoped(showStatus(running))
   yield* Effect.forkScoped(Load.settle(route))
   const stopped = yield* Load.send(Source.items(options.input, maxLineBytes), route, options).pipe(
@@ -140,8 +143,8 @@ const carry = Effect.fnUntraced(function*(options: Options, running: Running, si
  * 0: all that was sent came out once, or it ran without an end and was told to stop. 1: something was lost, doubled,
  * damaged or not sent, or the demo could not start or go on.
  */
-export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.Return<number, never, Scope.Scope> {
-  const signals = yield* Signals.make
+export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.Return<number, never, Signals> {
+  const signals = yield* Signals
   const traffic = new Traffic()
   const started = yield* Ref.make<{ readonly running: Running; readonly atMicros: number } | undefined>(undefined)
 
@@ -149,7 +152,7 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
     const running = yield* Effect.raceFirst(start(traffic), Effect.as(signals.stop, undefined))
     if (running === undefined) return true
     yield* Ref.set(started, { running, atMicros: yield* nowMicros })
-    return yield* Effect.raceFirst(carry(options, running, signals), running.connector.watch)
+    return yield* Effect.raceFirst(carry(options, running), running.connector.watch)
   })
   const result = yield* session.pipe(Effect.scoped, Effect.provide(Guard.layer), Effect.result)
 
@@ -162,6 +165,5 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
   const counted = { received: pipeline.received(), republished: pipeline.republished() }
   for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes })) yield* Console.log(line)
   if (result._tag === "Failure") return 1
-  const endless = options.once === undefined && options.input._tag === "Generated"
-  return Report.isComplete(traffic) || (endless && result.success) ? 0 : 1
+  return Report.isComplete(traffic) || (isEndless(options) && result.success) ? 0 : 1
 })

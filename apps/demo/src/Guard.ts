@@ -2,24 +2,19 @@
  * Ends the processes that were started here when this one can no longer do it: after a SIGKILL.
  *
  * A shell of its own session waits at the end of a pipe. While all is well it is told which processes run; when the
- * pipe closes and some still do, it ends them, by their pid.
+ * pipe closes and some still do, it kills them, by their pid.
  */
 import { Context, Effect, Layer } from "effect"
 import { spawn } from "node:child_process"
 
+// nothing of theirs is worth a graceful end then
 const script = `
 while read -r line; do pids=$line; done
-[ -n "$pids" ] || exit 0
-kill -TERM $pids 2>/dev/null
-for i in 1 2 3 4 5; do
-  sleep 1
-  kill -0 $pids 2>/dev/null || exit 0
-done
-kill -KILL $pids 2>/dev/null
+[ -z "$pids" ] || kill -KILL $pids
 `
 
 export class Guard extends Context.Service<Guard, {
-  /** Ends this process after this one's death, until `release`. */
+  /** Kills this process after this one's death, until `release`. */
   readonly watch: (pid: number) => Effect.Effect<void>
   /** The process has ended: its pid may be somebody else's soon. */
   readonly release: (pid: number) => Effect.Effect<void>

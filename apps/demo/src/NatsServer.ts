@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Child from "./Child.ts"
 import type { Guard } from "./Guard.ts"
+import type { Signals } from "./Signals.ts"
 
 export interface NatsServer {
   /** What it is called in messages: "platform nats-server". */
@@ -68,7 +69,7 @@ export const start = Effect.fnUntraced(function*(
     /** Called with each birth and death, as a line of text. */
     readonly tell: (line: string) => Effect.Effect<void>
   }
-): Effect.fn.Return<NatsServer, Child.CannotStart, Scope.Scope | Guard> {
+): Effect.fn.Return<NatsServer, Child.CannotStart, Scope.Scope | Guard | Signals> {
   const { command, folder, name, tell } = options
   const ready = yield* Deferred.make<number, Child.CannotStart>()
   const logFile = join(folder, `${name.replaceAll(" ", "-")}.log`)

@@ -65,6 +65,14 @@ The last line is "N sent, N delivered, N lost, N duplicated". Exit status: 0 whe
 an end and was told to stop; 1 when something was lost, doubled or not sent, or could not go on; 2 for bad options.
 `
 
+/** What will be sent, in words. */
+export const describe = ({ input, once, rate }: Options): string => {
+  const what = input._tag === "Generated"
+    ? "sensor readings"
+    : `lines of ${input._tag === "File" ? input.path : "standard input"}`
+  return `sending ${once === undefined ? "" : `${once} `}${what}, ${rate} a second at most`
+}
+
 const numberFrom = (option: string, got: string, want: string, allowed: (n: number) => boolean) => {
   const n = /^\d+(\.\d+)?$/.test(got) ? Number(got) : Number.NaN
   return allowed(n) ? Effect.succeed(n) : Effect.fail(new InvalidOption({ option, got, want }))

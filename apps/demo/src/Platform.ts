@@ -97,6 +97,7 @@ export const start = Effect.fnUntraced(function*(
     status: undefined
   }))
   let alerts: ReadonlyArray<Report.AlertView> = []
+  let answered = true
   const running = () => streams.every((stream) => stream.running === true)
 
   const see = (now: ReadonlyArray<Report.StreamView>, nowAlerts: ReadonlyArray<Report.AlertView>) => {
@@ -111,18 +112,21 @@ export const start = Effect.fnUntraced(function*(
     const [present, events] = yield* Effect.all([client.getStreams, client.getEvents], { concurrency: 2 })
     const subscribed = new Set(present.filter((stream) => stream.subscribed).map(({ id }) => id))
     askedAt = at
+    answered = true
     yield* see(
       streamIds.map((id) => ({ id, running: subscribed.has(id), status: statusesOf(events, id) })),
       alertsOf(events)
     )
   }).pipe(
-    // it is asked again soon; until then nothing is known of it
-    Effect.catch((error) =>
-      Effect.andThen(
-        Console.log(`cannot ask the connector: ${error.message}`),
+    // it is asked again soon; until then nothing is known of its streams
+    Effect.catch((error) => {
+      const first = answered
+      answered = false
+      return Effect.andThen(
+        first ? Console.log(`the connector does not answer: ${error.message}`) : Effect.void,
         see(streamIds.map((id) => ({ id, running: undefined, status: undefined })), alerts)
       )
-    )
+    })
   )
 
   yield* client.setPayload(wanted(options.outsideUrl)).pipe(

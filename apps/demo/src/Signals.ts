@@ -1,23 +1,21 @@
 /**
  * When this process is told to end.
  */
-import { Clock, Deferred, Effect } from "effect"
-import type { Scope } from "effect"
+import { Clock, Context, Deferred, Effect, Layer } from "effect"
 
-export interface Signals {
+export class Signals extends Context.Service<Signals, {
   /** Succeeds when the process is told to end, with what told it. */
   readonly stop: Effect.Effect<string>
   /** Succeeds when it is told so again: not to wait for anything. */
   readonly hurry: Effect.Effect<void>
-}
+}>()("demo/Signals") {}
 
 const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
 /** One Ctrl-C arrives more than once: the terminal sends it to every process, and `npm start` hands its own on. */
 const sameKeyMillis = 1_000
 
-/** Listens as long as the scope is open, also for a reader of standard output that has gone away. */
-export const make: Effect.Effect<Signals, never, Scope.Scope> = Effect.gen(function*() {
+const make = Effect.gen(function*() {
   const clock = yield* Clock.Clock
   const stop = yield* Deferred.make<string>()
   const hurry = yield* Deferred.make<void>()
@@ -32,6 +30,7 @@ export const make: Effect.Effect<Signals, never, Scope.Scope> = Effect.gen(funct
   yield* Effect.acquireRelease(
     Effect.sync(() => {
       for (const name of names) process.on(name, onSignal)
+      // stays: what is still to be written when the scope has closed must not bring down the process
       process.stdout.on("error", onOutputGone)
     }),
     () =>
@@ -39,5 +38,8 @@ export const make: Effect.Effect<Signals, never, Scope.Scope> = Effect.gen(funct
         for (const name of names) process.off(name, onSignal)
       })
   )
-  return { stop: Deferred.await(stop), hurry: Deferred.await(hurry) }
+  return Signals.of({ stop: Deferred.await(stop), hurry: Deferred.await(hurry) })
 })
+
+/** Listens for SIGINT, SIGTERM and SIGHUP, and for a reader of standard output that has gone away. */
+export const layer: Layer.Layer<Signals> = Layer.effect(Signals, make)

@@ -1,9 +1,10 @@
 /**
  * The demo as a process. Exit status: 0 all came out, 1 something went wrong, 2 bad options.
  */
-import { Cause, Console, Effect, Exit, Runtime } from "effect"
+import { Cause, Console, Effect, Exit, References, Runtime } from "effect"
 import * as Demo from "./Demo.ts"
 import * as Options from "./Options.ts"
+import * as Signals from "./Signals.ts"
 import * as Source from "./Source.ts"
 
 const main = Effect.gen(function*() {
@@ -15,7 +16,10 @@ const main = Effect.gen(function*() {
   return yield* Demo.run(options)
 }).pipe(
   Effect.catchTag(["InvalidOption", "InputFailed"], (error) => Effect.as(Console.error(`demo: ${error.message}`), 2)),
-  Effect.scoped
+  Effect.provide(Signals.layer),
+  // standard output is for what the demo says; that a broker went and came it says itself
+  Effect.provideService(References.LogToStderr, true),
+  Effect.provideService(References.MinimumLogLevel, "Error")
 )
 
 // `NodeRuntime.runMain` would interrupt at the first signal, and wait for standard input at the end

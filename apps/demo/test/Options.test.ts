@@ -85,6 +85,17 @@ describe("Options", () => {
       assert.isBelow((yield* refused("--once", "9".repeat(10_000))).length, 300)
     }))
 
+  it("says what will be sent", () => {
+    assert.strictEqual(
+      Options.describe({ rate: 100, input: { _tag: "Generated" } }),
+      "sending sensor readings, 100 a second at most"
+    )
+    assert.strictEqual(
+      Options.describe({ once: 7, rate: 0.5, input: { _tag: "File", path: "/x" } }),
+      "sending 7 lines of /x, 0.5 a second at most"
+    )
+  })
+
   it("names every option and its default in the help", () => {
     for (const text of ["--once", "--rate", "--input", "--help", "100", "20000"]) assert.include(Options.help, text)
   })

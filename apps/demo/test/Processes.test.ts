@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NatsServerBinary from "@kps/transport/testing/NatsServer"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Layer } from "effect"
 import { spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { connect } from "node:net"
@@ -9,7 +9,13 @@ import { join } from "node:path"
 import * as Child from "../src/Child.ts"
 import * as Guard from "../src/Guard.ts"
 import * as NatsServer from "../src/NatsServer.ts"
+import * as Signals from "../src/Signals.ts"
 import { isAlive, until } from "./Waiting.ts"
+
+const surroundings = Layer.merge(
+  Guard.layer,
+  Layer.succeed(Signals.Signals, { stop: Effect.never, hurry: Effect.never })
+)
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-demo-test-"))),
@@ -40,7 +46,7 @@ describe("Child", () => {
 
       assert.isFalse(isAlive(pid))
       assert.strictEqual(readFileSync(logFile, "utf8"), "out\nerr\n")
-    }).pipe(Effect.provide(Guard.layer)))
+    }).pipe(Effect.provide(surroundings)))
 
   it.live("is killed when it does not end within 5 seconds", () =>
     Effect.gen(function*() {
@@ -52,7 +58,24 @@ describe("Child", () => {
       }))
 
       assert.isFalse(isAlive(pid))
-    }).pipe(Effect.provide(Guard.layer)), 20_000)
+    }).pipe(Effect.provide(surroundings)), 20_000)
+
+  it.live("is killed at once when there is a hurry", () =>
+    Effect.gen(function*() {
+      const logFile = join(yield* folder, "log")
+      const hurry = yield* Deferred.make<void>()
+      const child = yield* Effect.scoped(Effect.gen(function*() {
+        const child = yield* shell("trap '' TERM; echo ready; while :; do sleep 1; done", logFile)
+        yield* until("its trap", () => readFileSync(logFile, "utf8") !== "")
+        yield* Deferred.succeed(hurry, undefined)
+        return child
+      })).pipe(
+        Effect.provideService(Signals.Signals, { stop: Effect.never, hurry: Deferred.await(hurry) }),
+        Effect.timeout("4 seconds")
+      )
+
+      assert.strictEqual(yield* child.ended, "by SIGKILL")
+    }).pipe(Effect.provide(surroundings)))
 
   it.live("says how it ended", () =>
     Effect.gen(function*() {
@@ -62,7 +85,7 @@ describe("Child", () => {
       const second = yield* shell("kill -9 $$", logFile)
 
       assert.strictEqual(yield* second.ended, "by SIGKILL")
-    }).pipe(Effect.scoped, Effect.provide(Guard.layer)))
+    }).pipe(Effect.scoped, Effect.provide(surroundings)))
 
   it.live("fails when there is no such command, by name", () =>
     Effect.gen(function*() {
@@ -73,7 +96,7 @@ describe("Child", () => {
 
       assert.include(error.message, "cannot start nothing: ")
       assert.include(error.message, "/no/such/file")
-    }).pipe(Effect.scoped, Effect.provide(Guard.layer)))
+    }).pipe(Effect.scoped, Effect.provide(surroundings)))
 })
 
 describe("Guard", () => {
@@ -156,7 +179,7 @@ suite(NatsServerBinary.suiteName("NatsServer"), () => {
       }))
 
       assert.isFalse(yield* accepts(port))
-    }).pipe(Effect.scoped, Effect.provide(Guard.layer)), 20_000)
+    }).pipe(Effect.scoped, Effect.provide(surroundings)), 20_000)
 
   it.live("fails when it ends at once, and says where to look", () =>
     Effect.gen(function*() {
@@ -170,5 +193,5 @@ suite(NatsServerBinary.suiteName("NatsServer"), () => {
       )
 
       assert.include(error.message, "cannot start some nats-server: it ended with status 1")
-    }).pipe(Effect.scoped, Effect.provide(Layer.mergeAll(Guard.layer))))
+    }).pipe(Effect.scoped, Effect.provide(surroundings)))
 })
