@@ -31,7 +31,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ config: withPassword })
       const transport = yield* transportOf({ servers: [`nats://u:canary@127.0.0.1:${server.port}`] })
-      const status = yield* transport.status
+      const status = yield* statusWhere(
+        transport,
+        (status) => status._tag === "Disconnected" && status.cause.reason._tag === "AuthorizationFailed"
+      )
       const error = yield* Effect.flip(transport.publish(channelOf("a"), text("a")))
       yield* server.configure("authorization { user: u, password: canary }")
       yield* server.restart
