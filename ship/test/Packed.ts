@@ -43,10 +43,10 @@ export const fromCatalog = (name: string): string => {
   return `${name}@${version}`
 }
 
-/** A folder under the system's temporary one, which goes with the scope. */
-export const temporaryFolder = (prefix: string) =>
+/** A folder that goes with the scope, under the system's temporary one if not under another. */
+export const temporaryFolder = (prefix: string, parent: string = tmpdir()) =>
   Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), prefix))),
+    Effect.sync(() => mkdtempSync(join(parent, prefix))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
 
