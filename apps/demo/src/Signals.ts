@@ -26,7 +26,10 @@ const make = Effect.gen(function*() {
     Deferred.doneUnsafe(stop, Effect.succeed(signal))
     if (now - first >= sameKeyMillis) Deferred.doneUnsafe(hurry, Effect.void)
   }
-  const onOutputGone = (): void => onSignal("its output is closed")
+  // every line that cannot be written says so again: no reason to hurry
+  const onOutputGone = (): void => {
+    Deferred.doneUnsafe(stop, Effect.succeed("its output is closed"))
+  }
   yield* Effect.acquireRelease(
     Effect.sync(() => {
       for (const name of names) process.on(name, onSignal)

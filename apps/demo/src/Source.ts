@@ -3,8 +3,8 @@
  */
 import { NodeStream } from "@effect/platform-node"
 import { Array as Arr, Effect, Schema, Stream } from "effect"
-import { createReadStream } from "node:fs"
-import { open } from "node:fs/promises"
+import { constants, createReadStream } from "node:fs"
+import { access, stat } from "node:fs/promises"
 import { type Line, Lines } from "./Lines.ts"
 import type { Input } from "./Options.ts"
 import { reading } from "./Readings.ts"
@@ -35,11 +35,10 @@ const nameOf = (input: Input): string => input._tag === "File" ? JSON.stringify(
 /** Fails now, before anything was started, for a file that is not there or cannot be read. */
 export const check = (input: Input): Effect.Effect<void, InputFailed> =>
   input._tag !== "File" ? Effect.void : Effect.tryPromise({
+    // not opened: to close a pipe again would end whoever writes to it
     try: async () => {
-      const file = await open(input.path)
-      const isDirectory = (await file.stat()).isDirectory()
-      await file.close()
-      if (isDirectory) throw Object.assign(new Error("is a directory"), { code: "EISDIR" })
+      if ((await stat(input.path)).isDirectory()) throw Object.assign(new Error(), { code: "EISDIR" })
+      await access(input.path, constants.R_OK)
     },
     catch: (cause) => new InputFailed({ input: nameOf(input), cause })
   })

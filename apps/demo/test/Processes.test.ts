@@ -26,11 +26,11 @@ const shell = (script: string, logFile: string) =>
   Child.spawn({ name: "shell", command: "/bin/sh", args: ["-c", script], logFile })
 
 const accepts = (port: number) =>
-  Effect.callback<boolean>((resume) => {
+  new Promise<boolean>((resolve) => {
     const socket = connect(port, "127.0.0.1")
-    socket.once("connect", () => resume(Effect.succeed(true)))
-    socket.once("error", () => resume(Effect.succeed(false)))
-    return Effect.sync(() => socket.destroy())
+    socket.once("connect", () => resolve(true))
+    socket.once("error", () => resolve(false))
+    socket.once("connect", () => socket.destroy())
   })
 
 describe("Child", () => {
@@ -174,11 +174,11 @@ suite(NatsServerBinary.suiteName("NatsServer"), () => {
         assert.notStrictEqual(second, first)
         assert.include(lines[1]!, "ended by SIGKILL")
         assert.strictEqual(lines[2], `some nats-server: pid ${second}, port ${server.port}`)
-        yield* until("its port", () => Effect.runPromise(accepts(server.port)))
+        yield* until("its port", () => accepts(server.port))
         return server.port
       }))
 
-      assert.isFalse(yield* accepts(port))
+      assert.isFalse(yield* Effect.promise(() => accepts(port)))
     }).pipe(Effect.scoped, Effect.provide(surroundings)), 20_000)
 
   it.live("fails when it ends at once, and says where to look", () =>

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -54,6 +55,27 @@ describe("Source", () => {
 
       const message = (yield* Effect.flip(Source.check({ _tag: "File", path: yield* folder }))).message
       assert.match(message, /^cannot read "\/.*": is a directory$/)
+    }))
+
+  it.effect("fails in the middle when the input cannot be read any further", () =>
+    Effect.gen(function*() {
+      // a folder opens and does not read
+      const path = yield* folder
+      const error = yield* Effect.flip(Stream.runDrain(Source.items({ _tag: "File", path }, 1_000)))
+
+      assert.strictEqual(error.message, `cannot read "${path}": is a directory`)
+    }))
+
+  it.live("reads a named pipe, and does not disturb its writer before", () =>
+    Effect.gen(function*() {
+      const path = join(yield* folder, "pipe")
+      assert.strictEqual(spawnSync("mkfifo", [path]).status, 0)
+      const writer = spawn("/bin/sh", ["-c", `echo one > ${path}; echo two > ${path}`])
+      yield* Effect.addFinalizer(() => Effect.sync(() => writer.kill()))
+      yield* Source.check({ _tag: "File", path })
+      const got = yield* Source.items({ _tag: "File", path }, 1_000).pipe(Stream.take(1), Stream.runCollect)
+
+      assert.deepStrictEqual(got, [Buffer.from("one")])
     }))
 
   it.effect("has nothing against a file that is there, standard input and readings", () =>
