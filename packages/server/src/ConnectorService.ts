@@ -163,19 +163,23 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     if (Arr.isArrayNonEmpty(failed)) return yield* new StreamsFailed({ asked: outcomes.length, failed })
   })
 
-  /** Whoever waits for it may go, and it goes on; whoever has the turn keeps it. */
-  const applyToTheEnd = (accepted: Payload.Accepted, timeout: Duration.Duration) =>
-    Effect.uninterruptible(Effect.flatMap(FiberSet.run(applying, apply(accepted, timeout)), Fiber.join))
-
-  const setPayload = Effect.fnUntraced(function*(request: SetPayloadRequest, until: number) {
+  const check = Effect.fnUntraced(function*(request: SetPayloadRequest) {
     if (draining) return yield* new ShuttingDown()
-    const accepted = yield* Effect.mapError(
+    return yield* Effect.mapError(
       Payload.accept(request.payloads, rules),
       (violations) => new InvalidPayloads({ violations })
     )
-    const left = Duration.millis(Math.max(0, until - (yield* Clock.currentTimeMillis)))
-    yield* applyToTheEnd(accepted, Duration.min(startTimeout, left))
   })
+
+  /** Has the turn until it is applied: a caller that gives up meanwhile leaves, and what it asked for goes on. */
+  const setPayload = (request: SetPayloadRequest, until: number) =>
+    Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
+      yield* restore(turn.take(1))
+      const accepted = yield* Effect.onError(restore(check(request)), () => turn.release(1))
+      const timeout = Duration.millis(Math.max(0, until - (yield* Clock.currentTimeMillis)))
+      const applied = Effect.ensuring(apply(accepted, Duration.min(startTimeout, timeout)), turn.release(1))
+      return yield* restore(Fiber.join(yield* FiberSet.run(applying, applied)))
+    }))
 
   return {
     getPayload: Effect.fn("ConnectorService.getPayload")(function*(request, call) {
@@ -193,7 +197,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     setPayload: Effect.fn("ConnectorService.setPayload")(function*(request, call) {
       yield* checkId(request.connectorId)
       const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(patienceOf(call))
-      yield* turn.withPermit(setPayload(request, until))
+      yield* setPayload(request, until)
     }),
 
     getEvents: Effect.fn("ConnectorService.getEvents")(function*(request) {

@@ -91,8 +91,13 @@ export const make = Effect.fnUntraced(function*(
     settings: { maxConcurrentStreams: limits.concurrentStreams }
   }, handler(options.routes, shutdown.signal))
   const sessions = new Set<http2.ServerHttp2Session>()
-  // A caller that vanished without a word is noticed.
-  server.on("connection", (socket: Socket) => socket.setKeepAlive(true, 60_000))
+  const sockets = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket)
+    socket.once("close", () => sockets.delete(socket))
+    // A caller that vanished without a word is noticed.
+    socket.setKeepAlive(true, 60_000)
+  })
   server.on("session", (session) => {
     sessions.add(session)
     session.once("close", () => sessions.delete(session))
@@ -100,7 +105,7 @@ export const make = Effect.fnUntraced(function*(
   // Broken connections and bytes that are no HTTP/2 are the caller's affair; unheard they would end the process.
   server.on("sessionError", () => {})
 
-  yield* Effect.acquireRelease(listen(server, options), () => close(server, sessions, shutdown, options))
+  yield* Effect.acquireRelease(listen(server, options), () => close({ server, sessions, sockets, shutdown }, options))
   const address = server.address()
   return {
     host: options.host,
@@ -125,6 +130,10 @@ const handler = (routes: Options["routes"], shutdownSignal: AbortSignal): Handle
     }
   })
   return (request, response) => {
+    // After the adapter's own listener, which sends them.
+    response.stream.once("wantTrailers", () => {
+      if (!request.readableEnded) letGo(response.stream)
+    })
     try {
       adapter(request, response)
     } catch {
@@ -147,6 +156,15 @@ const unknownMethod = (contentType: string | undefined, stream: http2.ServerHttp
       : { ":status": 404 },
     { endStream: true }
   )
+  letGo(stream)
+}
+
+/**
+ * Ends a call that was answered before all of its request was read: it would stay open, and count against the limit, as
+ * long as its caller has something to send. A turn later, when the answer is written; `close` would wait to be read.
+ */
+const letGo = (stream: http2.ServerHttp2Stream): void => {
+  setImmediate(() => stream.destroy())
 }
 
 const listen = (server: http2.Http2Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
@@ -165,12 +183,14 @@ const listen = (server: http2.Http2Server, { host, port }: Options): Effect.Effe
     }
   })
 
-const close = Effect.fnUntraced(function*(
-  server: http2.Http2Server,
-  sessions: ReadonlySet<http2.ServerHttp2Session>,
-  shutdown: AbortController,
-  options: Options
-) {
+interface Listening {
+  readonly server: http2.Http2Server
+  readonly sessions: ReadonlySet<http2.ServerHttp2Session>
+  readonly sockets: ReadonlySet<Socket>
+  readonly shutdown: AbortController
+}
+
+const close = Effect.fnUntraced(function*({ server, sessions, shutdown, sockets }: Listening, options: Options) {
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.gracePeriod)
   yield* options.beforeClose
   const closed = Effect.callback<void>((resume) => {
@@ -185,7 +205,9 @@ const close = Effect.fnUntraced(function*(
   // Time to write those answers.
   yield* Effect.timeoutOption(Fiber.await(waiting), lastWords)
   for (const session of sessions) session.destroy()
-  yield* Fiber.await(waiting)
+  // A session that has lost its way does not close; its socket does.
+  for (const socket of sockets) socket.destroy()
+  yield* Effect.timeoutOption(Fiber.await(waiting), lastWords)
 })
 
 const lastWords = Duration.millis(250)
