@@ -19,13 +19,24 @@ const sets: Readonly<Record<string, ReadonlyArray<Kubernetes.Resource>>> = {
   "k8s/": [read("k8s/settings.yaml"), read("k8s/natsconnector.yaml")].flatMap(Kubernetes.parse)
 }
 
+interface Kinds {
+  readonly ConfigMap: IConfigMap
+  readonly Deployment: IDeployment
+  readonly Namespace: INamespace
+  readonly NetworkPolicy: INetworkPolicy
+  readonly Service: IService
+}
+
 /** The resources of one kind. */
-const ofKind = <T>(resources: ReadonlyArray<Kubernetes.Resource>, kind: string): ReadonlyArray<T> =>
+const ofKind = <Kind extends keyof Kinds>(
+  resources: ReadonlyArray<Kubernetes.Resource>,
+  kind: Kind
+): ReadonlyArray<Kinds[Kind]> =>
   // one cast: `unknownFields` has the compiler check that they are of that type
-  resources.filter((resource) => resource.kind === kind) as ReadonlyArray<unknown> as ReadonlyArray<T>
+  resources.filter((resource) => resource.kind === kind) as ReadonlyArray<unknown> as ReadonlyArray<Kinds[Kind]>
 
 const podOf = (resources: ReadonlyArray<Kubernetes.Resource>): IPodSpec => {
-  const [deployment] = ofKind<IDeployment>(resources, "Deployment")
+  const [deployment] = ofKind(resources, "Deployment")
   assert(deployment?.spec?.template.spec !== undefined)
   return deployment.spec.template.spec
 }
@@ -68,8 +79,8 @@ for (const [name, resources] of Object.entries(sets)) {
     })
 
     it("has exactly one service, from 9000 to 8000, that finds the connector, ready or not", () => {
-      const [service, ...others] = ofKind<IService>(resources, "Service")
-      const [deployment] = ofKind<IDeployment>(resources, "Deployment")
+      const [service, ...others] = ofKind(resources, "Service")
+      const [deployment] = ofKind(resources, "Deployment")
       assert(service !== undefined)
       assert.isEmpty(others)
       assert.strictEqual(service.metadata?.name, `${document.name}-svc`)
@@ -80,8 +91,8 @@ for (const [name, resources] of Object.entries(sets)) {
     })
 
     it("lets nothing in but calls, and nothing out to a cloud's metadata service", () => {
-      const [policy, ...others] = ofKind<INetworkPolicy>(resources, "NetworkPolicy")
-      const [deployment] = ofKind<IDeployment>(resources, "Deployment")
+      const [policy, ...others] = ofKind(resources, "NetworkPolicy")
+      const [deployment] = ofKind(resources, "Deployment")
       assert.isEmpty(others)
       assert.deepStrictEqual(policy?.spec?.podSelector?.matchLabels, deployment?.spec?.template.metadata?.labels)
       assert.deepStrictEqual(policy?.spec?.policyTypes, ["Ingress", "Egress"])
@@ -105,8 +116,8 @@ it("are the platform's as the class has them: the connector's own parameter, and
 
 it("find their settings, in a namespace that enforces the profile", () => {
   const resources = sets["k8s/"] ?? []
-  const [namespace] = ofKind<INamespace>(resources, "Namespace")
-  const [settings] = ofKind<IConfigMap>(resources, "ConfigMap")
+  const [namespace] = ofKind(resources, "Namespace")
+  const [settings] = ofKind(resources, "ConfigMap")
   assert.strictEqual(namespace?.metadata?.labels?.["pod-security.kubernetes.io/enforce"], "restricted")
   for (const { kind, metadata } of resources) {
     if (kind !== "Namespace") assert.strictEqual(metadata.namespace, namespace?.metadata?.name, kind)

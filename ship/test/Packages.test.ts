@@ -1,8 +1,7 @@
 /** The packages as a consumer gets them: tarballs, installed by npm where nothing of this workspace is. */
 import { assert, describe, layer } from "@effect/vitest"
 import { binary, make as natsServer, suiteName as natsSuiteName } from "@kps/transport/testing/NatsServer"
-import { Context, Effect, Layer, Schedule } from "effect"
-import { spawn } from "node:child_process"
+import { Context, Effect, Layer } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { publint } from "publint"
@@ -10,6 +9,7 @@ import { formatMessage } from "publint/utils"
 import { environment, root, run } from "./Command.ts"
 import * as Consumer from "./Consumer.ts"
 import { catalog, fromCatalog, layer as packedLayer, packages, Packed } from "./Packed.ts"
+import * as Program from "./Program.ts"
 
 const names = packages.map(({ manifest }) => manifest.name)
 const libraries = packages.filter(({ manifest }) => manifest.exports !== undefined).map(({ manifest }) => manifest.name)
@@ -61,40 +61,6 @@ const installed = Layer.effect(
 )
 
 const missing = Consumer.skipReason()
-
-/** Starts `main.ts`: its port, and how it ends when it is told to stop. */
-const serve = Effect.fnUntraced(function*(folder: string, env: Readonly<Record<string, string>>) {
-  let stderr = ""
-  const child = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      spawn(process.execPath, ["--import", "./src/loopback.mjs", "src/main.ts"], {
-        cwd: folder,
-        env: { ...environment, ...env },
-        stdio: ["ignore", "ignore", "pipe"]
-      })
-    ),
-    (child) => Effect.sync(() => void child.kill("SIGKILL"))
-  )
-  child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text))
-  const exit = new Promise<number | NodeJS.Signals>((done) =>
-    child.once("close", (code, signal) => done(code ?? signal ?? -1))
-  )
-  const port = Effect.suspend(() => {
-    const [, port] = /^listening on (\d+)/m.exec(stderr) ?? []
-    if (port !== undefined) return Effect.succeed(Number(port))
-    return child.exitCode === null ? Effect.fail("not yet") : Effect.die(new Error(`ended: ${stderr}`))
-  }).pipe(
-    Effect.retry(Schedule.spaced("25 millis")),
-    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.die(new Error(`not listening: ${stderr}`)) })
-  )
-  const ended = Effect.suspend(() => {
-    child.kill("SIGTERM")
-    return Effect.promise(() => exit)
-  }).pipe(
-    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => Effect.die(new Error(`no exit: ${stderr}`)) })
-  )
-  return { port, ended }
-})
 
 layer(packedLayer, { excludeTestServices: true, timeout: "120 seconds" })("every package, packed", (it) => {
   it.effect("is all that is to be published, of one version, with licence, readme and the Node it needs", () =>
@@ -209,10 +175,18 @@ layer(packedLayer, { excludeTestServices: true, timeout: "120 seconds" })("every
               const nats = yield* natsServer()
               const env = { CONNECTOR_INSTANCE_ID: "sensor-1", NATS_BROKER: nats.url }
               write("temp", "48213\n")
-              const { ended, port } = yield* serve(folder, env)
+              const connector = yield* Program.start(process.execPath, [
+                "--import",
+                "./src/loopback.mjs",
+                "src/main.ts"
+              ], {
+                cwd: folder,
+                env: { ...environment, ...env }
+              })
+              const port = yield* connector.find("its port", (stderr) => /^listening on (\d+)/m.exec(stderr)?.[1])
               const driven = yield* run(
                 process.execPath,
-                ["src/drive.ts", `127.0.0.1:${yield* port}`, join(folder, "temp")],
+                ["src/drive.ts", `127.0.0.1:${port}`, join(folder, "temp")],
                 env
               )
               assert.strictEqual(driven.stderr, "")
@@ -223,7 +197,7 @@ layer(packedLayer, { excludeTestServices: true, timeout: "120 seconds" })("every
               ])
               assert.strictEqual(driven.code, 0)
               // what NodeRuntime.runMain ends with when it was interrupted, unless it is given a teardown
-              assert.strictEqual(yield* ended, 130)
+              assert.strictEqual(yield* connector.stop, 130)
             }),
           30_000
         )
