@@ -45,6 +45,10 @@ suite(NatsServer.suiteName("Demo"), () => {
         assert.strictEqual(run.lastLine(), "2000 sent, 2000 delivered, 0 lost, 0 duplicated")
         assert.strictEqual(code, 0)
         assert.strictEqual(run.stderr(), "")
+        assert.match(
+          run.stdout(),
+          /^ran for .*; latency p50 [\d.]+ ms p99 [\d.]+ ms max [\d.]+ ms; pipeline: 2000 in, 2000 out$/m
+        )
         for (const name of ["platform nats-server", "outside nats-server", "connector"]) {
           assert.match(run.stdout(), new RegExp(`^${name}: pid \\d+, port \\d+$`, "m"))
         }
@@ -126,6 +130,11 @@ suite(NatsServer.suiteName("Demo"), () => {
         const code = yield* run.ended
 
         const { delivered, duplicated, lost, sent } = counts(run.lastLine())
+        assert.match(
+          run.stdout(),
+          /^stream natsconnectorstream-in not running[^]*^stream natsconnectorstream-in running/m
+        )
+        assert.match(run.stdout(), /^alert raised: (.+), CRITICAL: [^]*^alert cleared: \1$/m)
         assert.strictEqual(sent, 6000)
         assert.strictEqual(delivered + lost, 6000)
         // no more than what was under way
