@@ -59,7 +59,7 @@ export interface ConfigState {
 export interface Options {
   readonly schema: Connector.AnyCodec
   readonly bound: Pick<Connector.Bound<unknown, unknown>, "setConfig">
-  readonly restartOn: ((before: unknown, after: unknown) => boolean) | undefined
+  readonly restartOn: (before: unknown, after: unknown) => boolean
   readonly mode: "merge" | "replace"
 }
 
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       )
       const before = inForce.decoded.value
       const changed = !Equal.equals(raw, inForce.raw) && !Equal.equals(decoded.value, before)
-      return { raw, decoded, changed, restart: changed && options.restartOn?.(before, decoded.value) === true }
+      return { raw, decoded, changed, restart: changed && options.restartOn(before, decoded.value) }
     }),
     put: Effect.fnUntraced(function*({ changed, decoded, raw }) {
       if (changed) yield* options.bound.setConfig(decoded.value)

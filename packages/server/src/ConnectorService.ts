@@ -122,7 +122,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   const config = yield* ConfigState.make({
     schema: definition.config,
     bound,
-    restartOn: definition.restartOn,
+    restartOn: (before, after) => definition.restartOn?.(before, after) === true,
     mode: modes.config
   })
   const discovery = yield* Discovery.make({ discover: bound.discover, stream, events, timeout: discoverTimeout })

@@ -37,7 +37,7 @@ export class UnknownPayloadKind extends Schema.TaggedError<UnknownPayloadKind>(
   "@kps/server/ContractError/UnknownPayloadKind"
 )("UnknownPayloadKind", {
   /** The number as it came: enums of proto3 are open. */
-  kind: Schema.Number
+  kind: Schema.Finite
 }) {
   override get message(): string {
     return `want kind PAYLOAD_KIND_STREAM or PAYLOAD_KIND_CONFIG, got ${this.got}`
@@ -87,7 +87,7 @@ export const FailedStream = Schema.Struct({
   ]) satisfies Schema.Codec<Code>,
   message: Schema.String,
   /** Milliseconds until the next try; absent when there is none. */
-  retryInMillis: Schema.optionalKey(Schema.Number)
+  retryInMillis: Schema.optionalKey(Schema.Finite)
 })
 
 /**
@@ -114,7 +114,7 @@ export class StreamsFailed extends Schema.TaggedError<StreamsFailed>(
   "@kps/server/ContractError/StreamsFailed"
 )("StreamsFailed", {
   /** How many streams were looked at. */
-  asked: Schema.Number,
+  asked: Schema.Finite,
   failed: Schema.NonEmptyArray(FailedStream)
 }) {
   override get message(): string {

@@ -85,6 +85,7 @@ const pack = (detail: ContractTable.Detail) => {
 }
 
 const connectError = (error: ContractError, whole: ResponseStatus, told: number): ConnectError =>
+  // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- connect's codes are gRPC's numbers
   new ConnectError(whole.message, ResponseCodes.toGrpc(ContractTable.codeOf(error)), undefined, [
     { desc: ResponseStatusSchema, value: whole },
     ...ContractTable.detailsOf(error, told).map((value) => ({ desc: schemas[value.$typeName], value }))

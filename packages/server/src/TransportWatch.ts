@@ -38,7 +38,7 @@ export const make = Effect.fnUntraced(function*(
       case "Disconnected":
         return events.raise(StreamEvents.transportDisconnected, {
           metadata: StreamEvents.failure({
-            cause: Cause.fail(status.cause),
+            cause: Cause.fail(status.cause.reason),
             since: DateTime.makeUnsafe(status.since),
             attempts: ++attempts
           })

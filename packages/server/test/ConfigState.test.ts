@@ -16,7 +16,7 @@ const setUp = (options: Partial<ConfigState.Options> = {}) =>
     const state = yield* ConfigState.make({
       schema: Config,
       bound: { setConfig: (config) => Effect.sync(() => void set.push(config)) },
-      restartOn: undefined,
+      restartOn: () => false,
       mode: "merge",
       ...options
     })

@@ -172,7 +172,10 @@ describe("Discovery", () => {
       const { alerts, offer } = yield* setUp(Effect.succeed(found("a", "", "a", "b")))
 
       assert.deepStrictEqual(yield* offer(), ["a", "b"])
-      assert.include(String((yield* alerts)[0]?.metadata?.["ErrorMessage"]), "2 streams that cannot be listed")
+      assert.strictEqual(
+        (yield* alerts)[0]?.metadata?.["ErrorMessage"],
+        "discover offers 2 streams that cannot be listed: without an id, with the id of another, or beyond the first 10000"
+      )
     }))
 
   it.effect("bounds what it lists", () =>
@@ -184,7 +187,7 @@ describe("Discovery", () => {
     }))
 
   it("matches by id, else by direction and parameters; lists what nobody asked for", () => {
-    const offered = found("a", "b", "c").map((stream) => ({ ...stream, metadata: {} }))
+    const offered = found("a", "b", "c").map((stream) => Object.assign({ metadata: {} }, stream))
     const { discovered, others } = Discovery.match([
       { id: "a", direction: "EGRESS", parameters: { subject: "z" } },
       { id: "mine", direction: "INGRESS", parameters: { subject: "b" } },

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it } from "@effect/vitest"
-import { PayloadKind, ResponseCodes, SetPayloadRequestSchema } from "@kps/idl"
+import { PayloadKind, ResponseCodes } from "@kps/idl"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { deepStruct } from "./support/Bytes.ts"
 import { type Row, rows } from "./support/ContractDoc.ts"

@@ -7,7 +7,7 @@ import {
   PayloadSchema,
   ResponseCode,
   SetPayloadRequestSchema,
-  Severity,
+  SeveritySchema,
   StreamDirection
 } from "@kps/idl"
 import { Deferred, Duration, Effect, Exit, Fiber, Queue, Redacted, Schedule, Scope } from "effect"
@@ -45,7 +45,7 @@ const alertsOf = (caller: GrpcCaller) =>
     caller.call("GetEvents", { connectorId }),
     ({ eventPayloads }) =>
       eventPayloads.flatMap(({ object }) =>
-        object.case === "alert" ? [`${object.value.id} ${Severity[object.value.severity]}`] : []
+        object.case === "alert" ? [`${object.value.id} ${SeveritySchema.value[object.value.severity]?.name}`] : []
       )
   )
 
@@ -448,18 +448,18 @@ describe("a server, called by @grpc/grpc-js", () => {
         assert.strictEqual(yield* Queue.take(watch), "NOT_SERVING")
         assert.strictEqual(yield* caller.check("connector.v1.ConnectorService"), NOT_SERVING)
         assert.deepStrictEqual(yield* configOf(caller), [{ level: "INFO" }])
-        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected CRITICAL"])
+        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected SEVERITY_CRITICAL"])
 
         yield* broker.reconnect
         assert.strictEqual(yield* Queue.take(watch), "SERVING")
         assert.strictEqual(yield* caller.check(), SERVING)
         assert.strictEqual(yield* caller.check("connector.v1.ConnectorService"), SERVING)
 
-        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected INFO"])
+        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected SEVERITY_INFO"])
 
         yield* broker.disconnect
         assert.strictEqual(yield* caller.check(), SERVING)
-        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected CRITICAL"])
+        assert.deepStrictEqual(yield* alertsOf(caller), ["transportDisconnected SEVERITY_CRITICAL"])
       }))
 
     it.live("does not know other services: NOT_FOUND, and SERVICE_UNKNOWN for a Watch", () =>

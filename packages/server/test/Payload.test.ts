@@ -39,7 +39,7 @@ const rules = (overrides: Partial<Payload.Rules> = {}) =>
       config: yield* ConfigState.make({
         schema: Config,
         bound: { setConfig: () => Effect.void },
-        restartOn: undefined,
+        restartOn: () => false,
         mode: "merge"
       }),
       mode: "perKind",
@@ -64,7 +64,7 @@ describe("Payload", () => {
         stream({ id: "a", direction: StreamDirection.EGRESS, transportChannel: "x.y", metadata: { subject: "z" } })
       ])
 
-      assert.deepStrictEqual(Option.getOrThrow(accepted.streams).map((spec) => ({ ...spec })), [
+      assert.deepStrictEqual(Option.getOrThrow(accepted.streams), [
         {
           id: "b",
           direction: "INGRESS",
