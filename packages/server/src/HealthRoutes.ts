@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Health, Phase } from "./Health.ts"
+import { aborted } from "./internal/signal.ts"
 import { quote } from "./internal/text.ts"
 
 const Serving = HealthV1.HealthCheckResponse_ServingStatus
@@ -38,17 +39,11 @@ export const routes = (health: Health) => (router: ConnectRouter): ConnectRouter
     },
     list: () => ({ statuses: Object.fromEntries(services.map((service) => [service, statusOf(current())])) }),
     watch: ({ service }, { signal }) => {
-      const aborted = Effect.callback<void>((resume) => {
-        const abort = () => resume(Effect.void)
-        if (signal.aborted) return abort()
-        signal.addEventListener("abort", abort, { once: true })
-        return Effect.sync(() => signal.removeEventListener("abort", abort))
-      })
       const statuses = health.changes.pipe(
         Stream.takeWhile((phase) => phase !== "Stopped"),
         Stream.map((phase) => services.includes(service) ? statusOf(phase) : { status: Serving.SERVICE_UNKNOWN }),
         Stream.changesWith((a, b) => a.status === b.status),
-        Stream.interruptWhen(aborted)
+        Stream.interruptWhen(aborted(signal))
       )
       return Stream.toAsyncIterableWith(statuses, Context.empty())
     }

@@ -34,6 +34,8 @@ export interface Options {
   readonly setPayload?: "perKind" | "replaceAll"
   /** Whether config payloads are merged over the config in force, or replace it. Default: "merge". */
   readonly config?: "merge" | "replace"
+  /** Whether clients that have no proto file can ask for the contract (gRPC server reflection). Default: true. */
+  readonly reflection?: boolean
 }
 
 /**
@@ -53,6 +55,7 @@ export interface Resolved {
   readonly errors: "inBand" | "grpc"
   readonly setPayload: "perKind" | "replaceAll"
   readonly config: "merge" | "replace"
+  readonly reflection: boolean
 }
 
 /**
@@ -71,20 +74,27 @@ export const resolve = (options: Options): Resolved => ({
   gracePeriod: Duration.fromInputUnsafe(options.gracePeriod ?? "10 seconds"),
   errors: options.errors ?? "inBand",
   setPayload: options.setPayload ?? "perKind",
-  config: options.config ?? "merge"
+  config: options.config ?? "merge",
+  reflection: options.reflection ?? true
 })
 
 /**
  * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
- * `grpc`) and `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`).
+ * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`) and `KPS_REFLECTION` (`on` or `off`).
  *
  * @category configuration
  * @since 0.1.0
  */
-export const config: Config.Config<Required<Pick<Options, "connectorId" | "errors" | "setPayload">>> = Config.all({
+export const config: Config.Config<
+  Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">>
+> = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
   setPayload: Config.Literals(["perKind", "replaceAll"], "KPS_SET_PAYLOAD").pipe(
     Config.withDefault("perKind" as const)
+  ),
+  reflection: Config.Literals(["on", "off"], "KPS_REFLECTION").pipe(
+    Config.withDefault("on" as const),
+    Config.map((value) => value === "on")
   )
 })

@@ -8,6 +8,7 @@ import type { Connector } from "@kps/connector"
 import type { Events } from "@kps/events"
 import type { Transport } from "@kps/transport"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import * as ConnectorService from "./ConnectorService.ts"
 import * as ContractRoutes from "./ContractRoutes.ts"
@@ -15,6 +16,7 @@ import * as GrpcServer from "./GrpcServer.ts"
 import * as Health from "./Health.ts"
 import * as HealthRoutes from "./HealthRoutes.ts"
 import type { Resolved } from "./Options.ts"
+import * as ReflectionRoutes from "./ReflectionRoutes.ts"
 import type { RunningStreams } from "./RunningStreams.ts"
 import * as TransportWatch from "./TransportWatch.ts"
 
@@ -38,7 +40,7 @@ export type Needs<Name extends string> =
  * @since 0.1.0
  */
 export interface Served {
-  /** The contract and the health service. */
+  /** The contract, the health service and, if asked for, reflection. */
   readonly routes: (router: ConnectRouter) => ConnectRouter
   readonly service: ConnectorService.ConnectorService
   readonly health: Health.Health
@@ -60,7 +62,8 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   const contract = yield* ContractRoutes.make(service, options)
   // Last of all, so that it is the first to end: calls can still be answered meanwhile.
   yield* Effect.addFinalizer(() => Effect.andThen(service.drain, health.enter("Stopped")))
-  return { routes: (router) => HealthRoutes.routes(health)(contract(router)), service, health }
+  const known = options.reflection ? ReflectionRoutes.routes(health) : identity
+  return { routes: (router) => known(HealthRoutes.routes(health)(contract(router))), service, health }
 })
 
 /**

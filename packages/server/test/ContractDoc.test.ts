@@ -37,13 +37,19 @@ describe("docs/contract.md", () => {
       assert.deepStrictEqual(yield* read({ CONNECTOR_INSTANCE_ID: "c" }), {
         connectorId: "c",
         errors: "inBand",
-        setPayload: "perKind"
+        setPayload: "perKind",
+        reflection: true
       })
       assert.deepStrictEqual(
-        yield* read({ CONNECTOR_INSTANCE_ID: "c", KPS_ERRORS: "grpc", KPS_SET_PAYLOAD: "replaceAll" }),
-        { connectorId: "c", errors: "grpc", setPayload: "replaceAll" }
+        yield* read({
+          CONNECTOR_INSTANCE_ID: "c",
+          KPS_ERRORS: "grpc",
+          KPS_SET_PAYLOAD: "replaceAll",
+          KPS_REFLECTION: "off"
+        }),
+        { connectorId: "c", errors: "grpc", setPayload: "replaceAll", reflection: false }
       )
-      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD"]) {
+      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD", "KPS_REFLECTION"]) {
         const wrong = { CONNECTOR_INSTANCE_ID: "c", [name]: name === "CONNECTOR_INSTANCE_ID" ? "" : "loud" }
         assert.include((yield* Effect.flip(read(wrong))).message, name)
         assert.include(document, `| \`${name}\` |`)
