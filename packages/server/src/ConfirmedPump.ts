@@ -112,7 +112,6 @@ const pump = <T extends Sourced>(
       window.add(taken)
     }
     const read = Reading.run(source, {
-      transport: stream.transport,
       draining: stream.draining,
       take: (taken) => {
         add(taken)

@@ -41,18 +41,18 @@ export const run = (
   if (check === undefined) return deliverAll(sink.deliver, queue, subscription, stream)
   return Effect.suspend(() => {
     const turn = Semaphore.makeUnsafe(1)
-    let busy = false
+    let delivered = false
     const deliver: Deliver = (batch) =>
       turn.withPermit(Effect.suspend(() => {
-        busy = true
+        delivered = true
         return sink.deliver(batch)
       }))
     const checks = Effect.forever(Effect.andThen(
       Effect.sleep(checkEvery),
       Effect.suspend(() => {
-        const idle = !busy && !queue.isRetrying
-        busy = false
-        return idle ? turn.withPermitsIfAvailable(1)(check) : Effect.void
+        const idle = !delivered && !queue.isBusy
+        delivered = false
+        return idle ? turn.withPermit(check) : Effect.void
       })
     ))
     return Effect.raceFirst(deliverAll(deliver, queue, subscription, stream), checks)
@@ -68,8 +68,6 @@ const deliverAll = Effect.fnUntraced(function*(
   stream: Supervision
 ): Effect.fn.Return<void, Connector.Tagged, Scope.Scope> {
   while (true) {
-    // Code that does not let itself be interrupted may still come by here.
-    if (stream.transport.revoked) return yield* Effect.interrupt
     const count = queue.next()
     if (count > 0) {
       const again = yield* deliverNext(deliver, count, queue, stream)

@@ -59,15 +59,15 @@ export class EgressQueue {
     return this.some.await
   }
 
-  /** Whether something waits for another try. */
-  get isRetrying(): boolean {
+  /** Whether a batch is with a sink, or waits for another try. */
+  get isBusy(): boolean {
     return this.pending.length > 0
   }
 
   /** How long the next batch is: what has to be tried again comes before what is new. 0 when there is neither. */
   next(): number {
     if (this.pending.length === 0) this.fill()
-    return Math.min(this.pending.length, this.apart > 0 ? 1 : maxBatch)
+    return this.apart > 0 ? 1 : this.pending.length
   }
 
   /** The first `count` of the pending, for a sink that is given them now. */

@@ -33,7 +33,6 @@ export const run = (
     const inHand = () => stats.received - stats.published - stats.dropped
     const before = inHand()
     return Reading.run(payloads, {
-      transport: stream.transport,
       draining: stream.draining,
       take: (array) => {
         stats.received += array.length

@@ -8,7 +8,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
-import type { StreamTransport } from "./StreamTransport.ts"
 
 /**
  * What reading needs to know of its stream.
@@ -17,7 +16,6 @@ import type { StreamTransport } from "./StreamTransport.ts"
  * @since 0.1.0
  */
 export interface Options<A, E, R> {
-  readonly transport: StreamTransport
   /** When it succeeds no more is read. */
   readonly draining: Deferred.Deferred<void>
   /** Handles an array. The next one is read when it has succeeded. */
@@ -45,8 +43,6 @@ export const run = <A, ES, RS, E, R>(
       return Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
     })
     const read = Stream.runForEachArray(source, (array) => {
-      // Code that does not let itself be interrupted may still come by here.
-      if (options.transport.revoked) return Effect.interrupt
       if (!reading) {
         options.late(array)
         return Effect.never

@@ -72,51 +72,48 @@ export class StreamReport {
   /** The stream was opened, and was not in trouble before. */
   readonly started = Effect.suspend(() => {
     this.status = "started"
-    return this.tell(this.desk.events.set(StreamEvents.streamStarted, this.occurrence()))
+    return this.desk.events.set(StreamEvents.streamStarted, this.occurrence())
   })
 
   /** Something flowed, or an opened stream that was in trouble stayed open: alerts end. */
   readonly healthy = Effect.suspend(() => {
     if (this.status === "healthy") return Effect.void
     this.status = "healthy"
-    return this.tell(
-      Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamHealthy, this.occurrence()))
-    )
+    return Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamHealthy, this.occurrence()))
   })
 
   /** The source ended by itself. */
   readonly done = Effect.suspend(() => {
     this.status = "done"
-    return this.tell(Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamDone, this.occurrence())))
+    return Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamDone, this.occurrence()))
   })
 
   /** The stream failed and is tried again. */
   failed(fault: Fault, row: Row): Effect.Effect<void> {
     const changed = this.status !== "unhealthy"
     this.status = "unhealthy"
-    return this.tell(Effect.andThen(
+    return Effect.andThen(
       this.raise(fault, row),
       changed
         ? this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(this.about(fault, row)))
         : Effect.void
-    ))
+    )
   }
 
   /** The stream failed and is given up. */
   halted(fault: Fault, row: Row): Effect.Effect<void> {
     this.status = "halted"
-    return this.tell(Effect.andThen(
+    return Effect.andThen(
       this.raise(fault, row),
       this.desk.events.set(StreamEvents.streamHalted, this.occurrence(this.about(fault, row)))
-    ))
+    )
   }
 
   /** The connection that the open stream needs is away. The alert about that is the connector's. */
   unavailable(error: TransportError.TransportError): Effect.Effect<void> {
-    if (this.isTroubled) return Effect.void
     this.status = "unhealthy"
     const metadata = StreamEvents.metadata({ errorMessage: error.message, streamId: this.streamId })
-    return this.tell(this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(metadata)))
+    return this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(metadata))
   }
 
   /** Payloads were given up one by one. */
@@ -135,14 +132,10 @@ export class StreamReport {
     if (!this.closed) this.tallies.overflowed.add(count, "the stream takes messages more slowly than they come")
   }
 
-  /** The stream is gone, or the connector ends: nothing is told any more. */
+  /** The stream is gone, or the connector ends: nothing is told any more by itself. */
   close(): void {
     this.closed = true
     for (const tally of Object.values(this.tallies)) tally.close()
-  }
-
-  private tell(event: Effect.Effect<void>): Effect.Effect<void> {
-    return this.closed ? Effect.void : event
   }
 
   private raise(fault: Fault, row: Row): Effect.Effect<void> {

@@ -5,6 +5,7 @@
  */
 import type { Connector, Delivery } from "@kps/connector"
 import type { TransportError } from "@kps/transport"
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -129,13 +130,14 @@ export class StreamRunner {
       failures,
       clock,
       draining: Deferred.makeUnsafe(),
-      backOff: (fault) => Effect.flatMap(this.backOff(run, fault), (again) => again ? Effect.void : new GivenUp()),
-      well: Effect.suspend(() => this.well(run))
+      backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
+      well: this.well
     }
     const subscription = new EgressSubscription(stream)
     const program = Effect.yieldNow.pipe(
       Effect.andThen(Fiber.awaitAll(after)),
       Effect.andThen(Effect.suspend(() => this.attempts(run))),
+      Effect.catchDefect(this.broken),
       Effect.ensuring(Effect.andThen(subscription.close, stream.transport.revoke))
     )
     const run: Run = { stream, subscription, fiber: desk.runFork(program), stopping: false, pumping: false }
@@ -166,15 +168,15 @@ export class StreamRunner {
     const run = this.current
     if (this.phase._tag !== "Running" || run === undefined || run.stopping) return Effect.void
     if (lost !== undefined) return this.report.unavailable(lost)
-    return this.report.isTroubled ? this.well(run) : Effect.void
+    return this.report.isTroubled ? this.well : Effect.void
   }
 
   private readonly attempts = Effect.fnUntraced({ self: this }, function*(run: Run) {
     while (true) {
       const exit = yield* Effect.exit(Effect.scoped(this.attempt(run)))
       run.pumping = false
-      // An interruption that the author's code swallowed, or that came too late for it, still ends the stream.
-      if (run.stopping || this.phase._tag === "Halted") return
+      // Given up in place.
+      if (this.phase._tag === "Halted") return
       const draining = Deferred.isDoneUnsafe(run.stream.draining)
       if (Exit.isSuccess(exit)) {
         if (!draining) yield* this.report.done
@@ -183,7 +185,7 @@ export class StreamRunner {
       // What the source had given is settled by now. There is nothing else to finish.
       if (draining && this.spec.direction === "INGRESS") return this.enter({ _tag: "Done" })
       const fault = yield* fromCause(exit.cause, run.stream.failures, this.spec.id)
-      if (!(yield* this.backOff(run, fault))) return
+      if (!(yield* this.backOff(fault))) return
     }
   })
 
@@ -230,7 +232,6 @@ export class StreamRunner {
   }
 
   private readonly opened = Effect.fnUntraced({ self: this }, function*(run: Run) {
-    if (run.stopping) return yield* Effect.interrupt
     run.pumping = true
     const now = this.environment.desk.now()
     this.backoff.healthy(now)
@@ -241,14 +242,13 @@ export class StreamRunner {
     }
     this.enter({ _tag: "Running", since: now })
     yield* Effect.sleep(settlesAfter).pipe(
-      Effect.andThen(Effect.suspend(() => this.phase._tag === "Running" ? this.well(run) : Effect.void)),
+      Effect.andThen(Effect.suspend(() => this.phase._tag === "Running" ? this.well : Effect.void)),
       Effect.forkScoped
     )
   })
 
   /** Counts the fault, tells of it and waits. False when there is no further try. */
-  private readonly backOff = Effect.fnUntraced({ self: this }, function*(run: Run, fault: Fault) {
-    if (run.stopping) return yield* Effect.interrupt
+  private readonly backOff = Effect.fnUntraced({ self: this }, function*(fault: Fault) {
     const now = this.environment.desk.now()
     this.backoff.failed(now)
     const { attempts, since } = this.backoff
@@ -268,13 +268,19 @@ export class StreamRunner {
     return true
   })
 
-  private well(run: Run): Effect.Effect<void> {
-    if (run.stopping) return Effect.void
+  /** Supervision itself failed, such as by a failures table that makes no sense. Nothing is left to try again with. */
+  private readonly broken = Effect.fnUntraced({ self: this }, function*(problem: unknown) {
+    const fault = yield* fromCause(Cause.die(problem), {}, this.spec.id)
+    yield* this.report.halted(fault, { attempts: this.backoff.attempts, since: this.backoff.since })
+    this.enter({ _tag: "Halted", failure: StreamPhase.failure(fault) })
+  })
+
+  private readonly well = Effect.suspend(() => {
     const now = this.environment.desk.now()
     this.backoff.healthy(now)
     if (this.phase._tag !== "Running") this.enter({ _tag: "Running", since: now })
     return this.report.healthy
-  }
+  })
 
   private enter(phase: StreamPhase.StreamPhase): void {
     this.phase = phase

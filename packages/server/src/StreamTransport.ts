@@ -27,8 +27,7 @@ export interface Connection {
 }
 
 /**
- * Watches the connection. `onChange` is run when it is lost and when it is found again, not for what it is
- * at first.
+ * Watches the connection. `onChange` is run when it is lost, also at first, and when it is found again.
  *
  * @category constructors
  * @since 0.1.0
@@ -38,8 +37,7 @@ export const watch = Effect.fnUntraced(function*(
   onChange: (lost: TransportError.TransportError | undefined) => Effect.Effect<void>
 ): Effect.fn.Return<Connection, never, Scope.Scope> {
   const latch = Latch.makeUnsafe()
-  let lost = lostOf(yield* transport.status)
-  if (lost === undefined) latch.openUnsafe()
+  let lost: TransportError.TransportError | undefined
   yield* transport.statusChanges.pipe(
     Stream.runForEach((status) => {
       const before = lost
@@ -54,7 +52,7 @@ export const watch = Effect.fnUntraced(function*(
   return { transport, lost: () => lost, whenConnected: latch.await }
 })
 
-/** A closed transport is away too; its own operations say so. */
+/** A closed transport does not come back: its own operations say so. */
 const lostOf = (status: Transport.ConnectionStatus): TransportError.TransportError | undefined =>
   status._tag === "Disconnected" ? status.cause : undefined
 

@@ -65,6 +65,28 @@ describe("Draining", () => {
     })))
   })
 
+  it.effect("reads no further array of a source that always has one", () => {
+    const room = Latch.makeUnsafe()
+    let read = 0
+    let published = 0
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* room.open
+      yield* Fiber.join(drained)
+      assert.deepStrictEqual([read, published], [1, 1])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.succeed(
+          Delivery.lossy(Stream.fromPull(Effect.succeed(Effect.sync(() => (read++, [bytes("a")] as const)))))
+        )
+    }, {
+      over: () => ({ publishAll: () => Effect.andThen(room.await, Effect.sync(() => void published++)) })
+    })))
+  })
+
   it.effect("ends a source that waits, at once", () =>
     Effect.gen(function*() {
       yield* apply([spec("1"), egress("2")])
@@ -231,6 +253,45 @@ describe("Draining", () => {
     }).pipe(Effect.provide(layer({
       ingress: ({ id }) => Effect.andThen(Effect.sync(() => opened++), id === "1" ? Effect.never : Effect.succeed(idle))
     })))
+  })
+
+  it.effect("lets an apply that waits for a stop answer at once", () => {
+    const release = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      const answer = yield* Effect.forkChild(apply([]))
+      yield* settle
+      assert.isUndefined(answer.pollUnsafe())
+      yield* drain()
+      assert.deepStrictEqual(told(yield* Fiber.join(answer)), ["1 DEADLINE_EXCEEDED StopTimeout"])
+      yield* release.open
+    }).pipe(Effect.provide(layer({
+      ingress: () => Effect.as(Effect.addFinalizer(() => release.await), idle)
+    })))
+  })
+
+  it.effect("opens nothing again whose settling fails", () => {
+    let opened = 0
+    const confirmed = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* confirmed.open
+      yield* Fiber.join(drained)
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(opened, 1)
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.sync(() => {
+          opened++
+          const lost = Effect.fail(new Lost({ message: "gone" }))
+          return Delivery.acknowledged(
+            Stream.concat(Stream.make({ payloads: [bytes("a")] as const, ack: lost }), Stream.never)
+          )
+        })
+    }, { over: () => ({ publishConfirmed: () => confirmed.await }) })))
   })
 
   it.effect("ends within its time though a finalizer hangs", () =>

@@ -9,6 +9,7 @@ import {
   alertOf,
   alerts,
   apply,
+  Brief,
   bytes,
   channel,
   Denied,
@@ -182,6 +183,37 @@ describe("An egress stream", () => {
     )
   })
 
+  it.effect("gives up when an item failed for longer than maxElapsed, and does not go on behind it", () => {
+    const calls: Array<string> = []
+    let opened = 0
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a", "b"])
+      yield* pass(30_000)
+      assert.strictEqual(yield* stateOf("1"), "Halted")
+      assert.deepStrictEqual(calls, ["a+b", ...Array.from({ length: 6 }, () => "a")])
+      assert.deepInclude(yield* statsOf("1"), { delivered: 1, failed: 7, dropped: 1 })
+      assert.deepStrictEqual(yield* statuses, ["1 streamHalted"])
+      assert.strictEqual(opened, 1)
+    }).pipe(
+      Effect.provide(layer({
+        egress: () =>
+          Effect.sync(() => {
+            opened++
+            return Delivery.sinkPartial<Fault, never>({
+              idempotent: true,
+              deliver: (batch) =>
+                Effect.sync(() => {
+                  calls.push(texts(batch).join("+"))
+                  return Delivery.failed([{ index: 0, error: new Brief({ message: "busy" }) }])
+                })
+            })
+          })
+      })),
+      Effect.provideService(Random.Random, steady)
+    )
+  })
+
   it.effect("drops an item where the table says so: counted, a critical alert, and those behind it flow", () => {
     const delivered: Array<string> = []
     return Effect.gen(function*() {
@@ -319,29 +351,56 @@ describe("An egress stream", () => {
     )
   })
 
-  it.effect("delivers nothing more after it was stopped, though its code does not let itself be interrupted", () => {
+  it.effect("that is stopped is unsubscribed at once and delivers nothing more, though its sink cannot be interrupted", () => {
     const calls: Array<string> = []
     const release = Latch.makeUnsafe()
+    let subscribed = 0
     return Effect.gen(function*() {
       yield* apply([egress("1")])
       yield* publish("ch.1", ["a"])
       yield* settle
       yield* publish("ch.1", ["b"])
       yield* settle
+      assert.strictEqual(subscribed, 1)
       const stopped = yield* Effect.forkChild(apply([]))
       yield* settle
-      yield* publish("ch.1", ["c"])
+      assert.strictEqual(subscribed, 0)
+      assert.isUndefined(stopped.pollUnsafe())
       yield* release.open
-      yield* Fiber.join(stopped)
+      assert.deepStrictEqual(told(yield* Fiber.join(stopped)), [])
       yield* settle
       assert.deepStrictEqual(calls, ["a"])
-    }).pipe(Effect.provide(layer(sink((batch) =>
-      Effect.suspend(() => {
-        calls.push(texts(batch).join())
-        return Effect.as(Effect.exit(Effect.uninterruptible(release.await)), Delivery.delivered)
-      })
-    ))))
+    }).pipe(Effect.provide(layer(
+      sink((batch) =>
+        Effect.suspend(() => {
+          calls.push(texts(batch).join())
+          return Effect.as(Effect.exit(Effect.uninterruptible(release.await)), Delivery.delivered)
+        })
+      ),
+      {
+        over: (transport) => ({
+          subscription: (channel, options) =>
+            Effect.andThen(
+              Effect.acquireRelease(Effect.sync(() => subscribed++), () => Effect.sync(() => subscribed--)),
+              transport.subscription(channel, options)
+            )
+        })
+      }
+    )))
   })
+
+  it.effect("counts all it had as dropped when it is stopped, also the rest of a message", () =>
+    Effect.gen(function*() {
+      const transport = yield* Transport.Transport
+      yield* apply([egress("1")])
+      yield* transport.publishAll(channel("ch.1"), [
+        { payloads: range(0, 700).map(bytes), timestampNanos: 1n },
+        { payloads: [bytes("a"), bytes("b")], timestampNanos: 1n }
+      ])
+      yield* settle
+      yield* apply([egress("1", { name: "b" })])
+      assert.deepInclude(yield* statsOf("1"), { received: 702, delivered: 0, dropped: 702 })
+    }).pipe(Effect.provide(layer(sink(() => Effect.never)))))
 
   it.effect("counts malformed frames and goes on, with an alert that is told once a second", () =>
     Effect.gen(function*() {
@@ -467,6 +526,42 @@ describe("A sink that can be asked", () => {
     }).pipe(Effect.provide(layer(sink(
       () => exclusive(Effect.as(open.await, Delivery.delivered)),
       exclusive(Effect.sync(() => void checks++))
+    ))))
+  })
+
+  it.effect("is not asked in a second in which something was delivered, nor between the tries of an item", () => {
+    let checks = 0
+    let fails = false
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      for (let i = 0; i < 5; i++) {
+        yield* publish("ch.1", ["a"])
+        yield* pass(950)
+      }
+      fails = true
+      yield* publish("ch.1", ["a"])
+      yield* pass(5_000)
+      assert.strictEqual(checks, 0)
+    }).pipe(Effect.provide(layer(sink(
+      () => Effect.sync(() => fails ? Delivery.failed([{ index: 0, error: lost }]) : Delivery.delivered),
+      Effect.sync(() => void checks++)
+    ))))
+  })
+
+  it.effect("gets what arrives while it is asked afterwards", () => {
+    const delivered: Array<string> = []
+    const answer = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* pass(1_000)
+      yield* publish("ch.1", ["a"])
+      yield* settle
+      assert.deepStrictEqual(delivered, [])
+      yield* answer.open
+      yield* until("delivered", () => delivered.length === 1)
+    }).pipe(Effect.provide(layer(sink(
+      (batch) => Effect.sync(() => (delivered.push(...texts(batch)), Delivery.delivered)),
+      answer.await
     ))))
   })
 

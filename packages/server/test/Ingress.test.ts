@@ -105,6 +105,22 @@ describe("A lossy source", () => {
     }).pipe(Effect.provide(layer(lossy(forever(Stream.fromArray(range(0, 3_000)))))))
   })
 
+  it.effect("is handed over in slices, however long its arrays are", () => {
+    const lengths: Array<number> = []
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      assert.deepStrictEqual(lengths, [1_024, 1_024, 452])
+    }).pipe(Effect.provide(layer(lossy(forever(Stream.fromArray(range(0, 2_500)))), {
+      over: () => ({
+        publishAll: (_, messages) =>
+          Effect.sync(() => {
+            lengths.push(messages.length)
+          })
+      })
+    })))
+  })
+
   it.effect("is not read while the broker is away, and loses and repeats nothing that was not sent", () => {
     let read = 0
     return Effect.gen(function*() {
@@ -154,6 +170,22 @@ describe("A lossy source", () => {
             return failures++ < 2 ? Effect.fail(notConnected([2, 3][failures - 1]!)) : Effect.void
           })
       })
+    })))
+  })
+
+  it.effect("runs again when the broker is back though nothing is left to publish", () => {
+    let calls = 0
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      assert.strictEqual(yield* stateOf("1"), "Retrying")
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      assert.strictEqual(yield* stateOf("1"), "Running")
+      assert.deepStrictEqual(yield* alerts, [])
+      assert.strictEqual(calls, 1)
+    }).pipe(Effect.provide(layer(lossy(forever(Stream.make("a", "b"))), {
+      over: () => ({ publishAll: () => Effect.suspend(() => (calls++, Effect.fail(notConnected(2)))) })
     })))
   })
 
@@ -316,6 +348,70 @@ describe("An acknowledged source", () => {
         ))
       }
     }, { over: () => ({ publishConfirmed: () => Effect.suspend(() => calls++ === 0 ? Effect.void : Effect.never) }) })))
+  })
+
+  it.effect("gets back, in order, what is with the broker and what was read ahead, and it counts as dropped", () => {
+    const log: Array<string> = []
+    const more = Latch.makeUnsafe()
+    const taken = (name: string) => ({
+      payloads: [bytes(name)] as const,
+      ack: Effect.void,
+      nack: Effect.sync(() => void log.push(`nack ${name}`))
+    })
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      yield* more.open
+      yield* settle
+      yield* apply([spec("1", { name: "b" })])
+      assert.deepStrictEqual(log, ["nack a", "nack b", "nack c"])
+      assert.deepInclude(yield* statsOf("1"), { received: 3, published: 0, dropped: 3 })
+    }).pipe(Effect.provide(layer({
+      ingress: ({ parameters }) =>
+        Effect.succeed(
+          parameters.name === "b" ? Delivery.lossy(Stream.never) : Delivery.acknowledged(
+            Stream.make(taken("a"), taken("b")).pipe(
+              Stream.concat(Stream.unwrap(Effect.as(more.await, Stream.make(taken("c"))))),
+              Stream.concat(Stream.never)
+            )
+          )
+        )
+    }, { over: () => ({ publishConfirmed: () => Effect.never }) })))
+  })
+
+  it.effect("is not given back when its acknowledgement was under way", () => {
+    const log: Array<string> = []
+    const taken = (name: string) => ({
+      payloads: [bytes(name)] as const,
+      ack: Effect.andThen(Effect.sync(() => log.push(`ack ${name}`)), Effect.never),
+      nack: Effect.sync(() => void log.push(`nack ${name}`))
+    })
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* until("the acknowledgement", () => log.length === 1)
+      yield* apply([])
+      assert.deepStrictEqual(log, ["ack a", "nack b"])
+    }).pipe(Effect.provide(layer({
+      ingress: () => Effect.succeed(Delivery.acknowledged(forever(Stream.make(taken("a"), taken("b")))))
+    })))
+  })
+
+  it.effect("that is read ahead takes no more memory than a few megabytes, however large its payloads are", () => {
+    let read = 0
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* until("some", () => read >= 6)
+      yield* Effect.repeat(settle, { times: 10 })
+      assert.isAtMost(read, 12)
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.succeed(Delivery.acknowledged(
+          Stream.fromPull(Effect.succeed(Effect.map(Effect.yieldNow, () => {
+            read++
+            return [{ payloads: [new Uint8Array(250_000)] as const, ack: Effect.void }] as const
+          })))
+        ))
+    }, { over: () => ({ publishConfirmed: () => Effect.never }) })))
   })
 
   it.effect("stops also when it cannot be given back", () => {

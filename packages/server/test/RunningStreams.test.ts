@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
 import { Transport } from "@kps/transport"
-import { Deferred, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -260,6 +260,51 @@ describe("RunningStreams", () => {
             )
           ))
         )
+    })))
+  })
+
+  it.effect("waits for an opening longer than for a stop, if it may", () =>
+    Effect.gen(function*() {
+      const answer = yield* Effect.forkChild(apply([spec("1")], "10 seconds"))
+      yield* settle
+      yield* TestClock.adjust("8 seconds")
+
+      assert.deepStrictEqual(told(yield* Fiber.join(answer)), ["1 running"])
+    }).pipe(Effect.provide(layer({ ingress: () => Effect.as(Effect.sleep("8 seconds"), idle) }))))
+
+  it.effect("does not start a halted stream again before all of it has ended", () => {
+    const log: Array<string> = []
+    const release = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a"])
+      yield* until("halted", () => log.includes("unsubscribing"))
+      assert.strictEqual(yield* stateOf("1"), "Halted")
+      const answer = yield* Effect.forkChild(apply([egress("1")]))
+      yield* settle
+      assert.deepStrictEqual(log, ["open", "unsubscribing"])
+      yield* release.open
+      assert.deepStrictEqual(told(yield* Fiber.join(answer)), ["1 running"])
+      assert.deepStrictEqual(log, ["open", "unsubscribing", "unsubscribed", "open"])
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        Effect.sync(() => {
+          log.push("open")
+          return Delivery.sink({ idempotent: true, deliver: () => Effect.fail(new Denied({ message: "no" })) })
+        })
+    }, {
+      over: (transport) => ({
+        subscription: (channel, options) =>
+          Effect.andThen(
+            Effect.addFinalizer(() =>
+              Effect.sync(() => log.push("unsubscribing")).pipe(
+                Effect.andThen(release.await),
+                Effect.andThen(Effect.sync(() => log.push("unsubscribed")))
+              )
+            ),
+            transport.subscription(channel, options)
+          )
+      })
     })))
   })
 

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
+import { Events } from "@kps/events"
+import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Clock, Deferred, Effect, Logger, Random, Stream } from "effect"
+import { Clock, Deferred, Effect, Latch, Logger, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -10,14 +12,18 @@ import {
   apply,
   Brief,
   bytes,
+  channel,
   collect,
   Denied,
   egress,
+  Fake,
   type Fault,
   idle,
+  implementation,
   layer,
   list,
   Lost,
+  notConnected,
   Poison,
   settle,
   spec,
@@ -269,6 +275,25 @@ describe("A stream with a defect", () => {
     }))))
 })
 
+describe("A stream whose supervision fails", () => {
+  it.effect("is halted, and hurts no other", () =>
+    Effect.gen(function*() {
+      const { Implemented, definition, name } = Fake
+      const nonsense = {
+        ...definition.failures,
+        Lost: { ...definition.failures.Lost, backoff: { base: "soon" as never } }
+      }
+      const outcomes = yield* apply([spec("1"), spec("2")]).pipe(
+        Effect.provide(RunningStreams.layer({ Implemented, name, definition: { ...definition, failures: nonsense } })),
+        Effect.provide(implementation({ ingress: ({ id }) => id === "1" ? Effect.fail(lost) : Effect.succeed(idle) })),
+        Effect.provide([Transport.layerMemory, Events.layer])
+      )
+      assert.deepStrictEqual(told(outcomes), ["1 INTERNAL Defect", "2 running"])
+      assert(outcomes[0]?._tag === "Failed")
+      assert.notProperty(outcomes[0].failure, "retryInMillis")
+    }))
+})
+
 describe("A stream whose platform is away", () => {
   it.effect("is UNAVAILABLE, opens nothing meanwhile, and runs soon after the broker is back", () => {
     let opened = 0
@@ -417,5 +442,56 @@ describe("What a stream tells", () => {
     }).pipe(Effect.provide(layer({
       ingress: () => Effect.sync(() => (opened++, Delivery.lossy(Stream.make(bytes("a"), bytes("b")))))
     })))
+  })
+
+  it.effect("is done only when the broker has all of it", () => {
+    const taken = Latch.makeUnsafe()
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* settle
+      assert.strictEqual(yield* stateOf("1"), "Running")
+      yield* taken.open
+      yield* settle
+      assert.strictEqual(yield* stateOf("1"), "Done")
+    }).pipe(Effect.provide(layer(
+      { ingress: () => Effect.succeed(Delivery.lossy(Stream.make(bytes("a")))) },
+      { over: () => ({ flush: taken.await }) }
+    )))
+  })
+
+  it.effect("says nothing more of a stream that was removed", () =>
+    Effect.gen(function*() {
+      const broker = yield* TransportTest.TransportTest
+      yield* apply([egress("1")])
+      yield* broker.inject(channel("ch.1"))
+      yield* settle
+      yield* broker.inject(channel("ch.1"))
+      yield* settle
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      yield* apply([])
+      yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), settle), { times: 40 })
+      assert.deepStrictEqual(yield* alerts, [])
+    }).pipe(Effect.provide(layer({}))))
+
+  it.effect("waits at most about a second between tries to publish while the broker seems to be there", () => {
+    const tries: Array<number> = []
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* pass(6_000)
+      assert.deepStrictEqual(tries, [0, 250, 750, 1_750, 2_750, 3_750, 4_750, 5_750])
+    }).pipe(
+      Effect.provide(layer({
+        ingress: () => Effect.succeed(Delivery.lossy(Stream.concat(Stream.make(bytes("a")), Stream.never)))
+      }, {
+        over: () => ({
+          publishAll: () =>
+            Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              tries.push(now)
+              return Effect.fail(notConnected(0))
+            })
+        })
+      })),
+      Effect.provideService(Random.Random, steady)
+    )
   })
 })
