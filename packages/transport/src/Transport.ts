@@ -47,8 +47,25 @@ export interface TransportStats {
   readonly uncertain: number
   /** Bytes handed to the connection that the broker has not confirmed yet. */
   readonly unconfirmedBytes: number
+  /** Messages that could not be handed over, counted at every try, and those that the broker said it refused. */
+  readonly publishErrors: number
+  /** How often a server could not be connected to: each try at each server counts. */
+  readonly connectErrors: number
   /** How often the connection broke. */
   readonly disconnects: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PublishOptions {
+  /**
+   * Called when the connection breaks before the broker has confirmed messages of this call that were handed over, with
+   * how many; also long after the call. They add up to `uncertain`. The same function for many calls costs least.
+   * Default: they are only counted.
+   */
+  readonly onUncertain?: (count: number) => void
 }
 
 /**
@@ -97,7 +114,8 @@ export class Transport extends Context.Service<Transport, {
    */
   readonly publishAll: (
     channel: ChannelName,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Message>,
+    options?: PublishOptions
   ) => Effect.Effect<void, TransportError>
 
   /**
@@ -111,7 +129,8 @@ export class Transport extends Context.Service<Transport, {
    */
   readonly publishConfirmed: (
     channel: ChannelName,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Message>,
+    options?: PublishOptions
   ) => Effect.Effect<void, TransportError>
 
   /** A sink that publishes every message it is given, array by array. */

@@ -172,6 +172,36 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
     30_000
   )
 
+  it.live("leaves nothing of a subscription that failed, in a scope that goes on", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make()
+      const transport = yield* transportOf({ servers: [server.url] })
+      yield* server.kill("SIGSTOP")
+      const unconfirmed = until(
+        "it stands still",
+        transport.publish(channelOf("a"), text("a")).pipe(
+          Effect.andThen(Effect.sleep("20 millis")),
+          Effect.andThen(transport.stats),
+          Effect.map(({ unconfirmedBytes }) => unconfirmedBytes > 0)
+        )
+      )
+      yield* unconfirmed
+      const subscribing = yield* Effect.forkChild(Effect.flip(transport.subscription(channelOf("b"))), {
+        startImmediately: true
+      })
+      yield* server.kill()
+      const error = yield* Fiber.join(subscribing)
+      yield* server.restart
+      yield* connected(transport)
+      const { connections } = yield* monitored<{ connections: ReadonlyArray<{ subscriptions: number }> }>(
+        server,
+        "/connz"
+      )
+
+      assert.strictEqual(error.reason._tag, "NotConnected")
+      assert.deepStrictEqual(connections.map(({ subscriptions }) => subscriptions), [0])
+    }))
+
   it.live("has each subscription once after many reconnects", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make()

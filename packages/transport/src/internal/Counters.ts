@@ -10,5 +10,7 @@ export const make = (): Counters => ({
   dropped: 0,
   uncertain: 0,
   unconfirmedBytes: 0,
+  publishErrors: 0,
+  connectErrors: 0,
   disconnects: 0
 })

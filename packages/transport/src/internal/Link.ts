@@ -14,6 +14,7 @@ import type { Dialled } from "./dial.ts"
 import type { Inbox } from "./Inbox.ts"
 import { Refusals } from "./Refusals.ts"
 import { SocketGate, socketOf } from "./SocketGate.ts"
+import { type Account, Unconfirmed } from "./Unconfirmed.ts"
 
 export interface Options {
   readonly counters: Counters
@@ -49,6 +50,7 @@ export class Link {
   private lost: Lost | undefined
   private readonly onLost = new Set<() => void>()
   private readonly refusals: Refusals
+  private readonly unconfirmed = new Unconfirmed()
   // counts since the link was made
   private sentMessages = 0
   private sentBytes = 0
@@ -99,11 +101,18 @@ export class Link {
 
   /**
    * Hands over messages from one index up to another, and returns the index of the first one that was not: less when the
-   * window is full or the link is over.
+   * window is full or the link is over. The account is told of those that are never confirmed.
    */
-  send(channel: ChannelName, messages: ReadonlyArray<Message>, from: number, to: number): number {
+  send(
+    channel: ChannelName,
+    messages: ReadonlyArray<Message>,
+    from: number,
+    to: number,
+    account: Account | undefined
+  ): number {
     const { counters, maxUnconfirmedBytes } = this.options
     let i = from
+    let closed: Lost | undefined
     try {
       for (; i < to && this.lost === undefined; i++) {
         const { payloads, timestampNanos } = messages[i]!
@@ -121,8 +130,10 @@ export class Link {
       }
     } catch (cause) {
       // closed, and we are told in a later turn
-      this.end(cause)
+      closed = new Lost(cause)
     }
+    if (account !== undefined && i > from) this.unconfirmed.add(account, i - from, this.sentMessages)
+    if (closed !== undefined) this.end(closed.cause)
     return i
   }
 
@@ -189,6 +200,7 @@ export class Link {
     const { counters } = this.options
     counters.uncertain += this.sentMessages - this.confirmedMessages
     counters.unconfirmedBytes -= this.sentBytes - this.confirmedBytes
+    this.unconfirmed.end(this.confirmedMessages)
     this.gate.close()
     this.dialled.destroy()
     const failed = Effect.fail(this.lost)
@@ -223,6 +235,7 @@ export class Link {
     counters.unconfirmedBytes -= trip.bytes - this.confirmedBytes
     this.confirmedMessages = trip.messages
     this.confirmedBytes = trip.bytes
+    this.unconfirmed.confirm(trip.messages)
     this.pongs++
     if (this.sentMessages > trip.messages && this.away.size === 0) this.gather()
     this.wake()
@@ -244,7 +257,9 @@ export class Link {
     for await (const status of this.client.status()) {
       if (status.type !== "error" || !(status.error instanceof errors.PermissionViolationError)) continue
       const { operation, subject } = status.error
-      if (operation === "publish") this.refusals.add(subject)
+      if (operation !== "publish") continue
+      this.refusals.add(subject)
+      this.options.counters.publishErrors++
     }
   }
 }

@@ -101,7 +101,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       })
       yield* Deferred.succeed(tried, undefined)
       yield* Effect.annotateLogs(Effect.logInfo("connected to the broker"), { server: server.name })
-    }
+    } else options.counters.connectErrors++
     const { cause } = yield* Effect.raceFirst(link.whenLost, Effect.andThen(watch(link, options), link.whenLost))
     if (current === link) {
       current = undefined
@@ -131,8 +131,10 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       const index = known.findIndex(({ name }) => name === server?.name)
       server = known[(index + 1) % known.length]!
       const outcome = yield* Effect.result(tryOne(server))
-      if (outcome._tag === "Failure") failed.push(outcome.failure)
-      else if (outcome.success) {
+      if (outcome._tag === "Failure") {
+        failed.push(outcome.failure)
+        options.counters.connectErrors++
+      } else if (outcome.success) {
         failures = 0
         return server
       }

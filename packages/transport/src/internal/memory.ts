@@ -58,15 +58,20 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
     })
   }
 
+  /** `count` messages could not be handed over. */
+  const failed = (error: TransportError, count: number): Effect.Effect<never, TransportError> => {
+    counters.publishErrors += count
+    return Effect.fail(error)
+  }
+
   const publishAll = Effect.fnUntraced(function*(channel: ChannelName, messages: ReadonlyArray<Message>) {
     const problem = refused(channel) ?? away(0)
-    if (problem !== undefined) return yield* problem
+    if (problem !== undefined) return yield* failed(problem, messages.length)
     for (const message of messages) {
       const byteLength = TransportCodec.encodedLength(message.timestampNanos, message.payloads)
       if (byteLength > maxPayloadBytes) {
-        return yield* new TransportError({
-          reason: new MessageTooLarge({ channel, byteLength, limit: maxPayloadBytes })
-        })
+        const reason = new MessageTooLarge({ channel, byteLength, limit: maxPayloadBytes })
+        return yield* failed(new TransportError({ reason }), messages.length)
       }
     }
     for (let i = 0; i < messages.length; i++) {
@@ -76,7 +81,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
       if (++turn % turnLength > 0) continue
       yield* Effect.yieldNow
       const problem = i + 1 === messages.length ? undefined : away(i + 1)
-      if (problem !== undefined) return yield* problem
+      if (problem !== undefined) return yield* failed(problem, messages.length - i - 1)
     }
   })
 

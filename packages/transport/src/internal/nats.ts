@@ -5,7 +5,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ChannelName, Message } from "../Channel.ts"
-import type { Transport } from "../Transport.ts"
+import type { PublishOptions, Transport } from "../Transport.ts"
 import { Closed, TransportError } from "../TransportError.ts"
 import type { Broker } from "./broker.ts"
 import { refused } from "./channel.ts"
@@ -54,17 +54,25 @@ export const make = (
   subscriptions: Subscriptions,
   limits: Limits
 ): Transport["Service"] => {
+  /** `count` messages could not be handed over. */
+  const failed = (error: TransportError, count: number): Effect.Effect<never, TransportError> => {
+    counters.publishErrors += count
+    return Effect.fail(error)
+  }
+
   const sendFrom = (
     link: Link,
     channel: ChannelName,
     messages: ReadonlyArray<Message>,
-    from: number
+    from: number,
+    account: PublishOptions["onUncertain"]
   ): Effect.Effect<void, TransportError> => {
     const to = Math.min(messages.length, from + turnLength)
-    const next = link.send(channel, messages, from, to)
+    const next = link.send(channel, messages, from, to, account)
     if (next === messages.length) return Effect.void
-    if (link.loss !== undefined) return Effect.fail(broker.away(next, link))
-    return Effect.flatMap(next === to ? Effect.yieldNow : link.room, () => sendFrom(link, channel, messages, next))
+    if (link.loss !== undefined) return failed(broker.away(next, link), messages.length - next)
+    const room = next === to ? Effect.yieldNow : link.room
+    return Effect.flatMap(room, () => sendFrom(link, channel, messages, next, account))
   }
 
   /** The link, when it takes these messages. */
@@ -76,19 +84,23 @@ export const make = (
     return link.refuses(channel, messages) ?? link
   }
 
-  const publishAll = (channel: ChannelName, messages: ReadonlyArray<Message>): Effect.Effect<void, TransportError> =>
+  const publishAll: Transport["Service"]["publishAll"] = (channel, messages, options) =>
     Effect.suspend(() => {
       const link = linkFor(channel, messages)
-      return link instanceof TransportError ? Effect.fail(link) : sendFrom(link, channel, messages, 0)
+      return link instanceof TransportError
+        ? failed(link, messages.length)
+        : sendFrom(link, channel, messages, 0, options?.onUncertain)
     })
 
-  const publishConfirmed = Effect.fnUntraced(function*(channel: ChannelName, messages: ReadonlyArray<Message>) {
-    const link = linkFor(channel, messages)
-    if (link instanceof TransportError) return yield* link
-    yield* sendFrom(link, channel, messages, 0)
-    yield* Effect.mapError(link.roundTrip, () => broker.away(messages.length, link))
-    if (link.hasRefused(channel)) return yield* publishDenied(channel)
-  })
+  const publishConfirmed: Transport["Service"]["publishConfirmed"] = Effect.fnUntraced(
+    function*(channel, messages, options) {
+      const link = linkFor(channel, messages)
+      if (link instanceof TransportError) return yield* failed(link, messages.length)
+      yield* sendFrom(link, channel, messages, 0, options?.onUncertain)
+      yield* Effect.mapError(link.roundTrip, () => broker.away(messages.length, link))
+      if (link.hasRefused(channel)) return yield* publishDenied(channel)
+    }
+  )
 
   const roundTrip = Effect.suspend(() => {
     const link = broker.link()

@@ -145,6 +145,16 @@ export const cases = (it: It): void => {
       assert.strictEqual((yield* transport.stats).unconfirmedBytes, 0)
     }))
 
+  it.effect("lets others go on while it publishes many messages", () =>
+    Effect.gen(function*() {
+      const transport = yield* Transport
+      let turns = 0
+      yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.yieldNow, Effect.sync(() => turns++))))
+      yield* transport.publishAll(freshChannel(), numbered(50_000))
+
+      assert.isAtLeast(turns, 5)
+    }))
+
   it.effect("publishes nothing for no messages", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
