@@ -1,5 +1,5 @@
 /** Programs that run until they are told to stop. */
-import { Effect, Schedule, Scope } from "effect"
+import { Effect, Predicate, Schedule, Scope } from "effect"
 import { spawn } from "node:child_process"
 
 export interface Options {
@@ -50,7 +50,7 @@ export const start = Effect.fnUntraced(function*(
           : Effect.die(new Error(`ended before ${what}: ${stderr}`))
       ).pipe(
         Effect.repeat({ while: (found) => found === undefined, schedule: Schedule.spaced("25 millis") }),
-        Effect.flatMap((found) => found === undefined ? Effect.never : Effect.succeed(found)),
+        Effect.filterOrElse(Predicate.isNotUndefined, () => Effect.never),
         within(what)
       ),
     stop: Effect.suspend(() => {

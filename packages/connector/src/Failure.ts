@@ -49,7 +49,13 @@ export interface Backoff {
   readonly maxElapsed?: Duration.Input
 }
 
-interface Told {
+/**
+ * What others are told of an error.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Told {
   /** The response code that a caller of SetPayload gets. */
   readonly code: Code
   /** The severity of the stream's alert. */
