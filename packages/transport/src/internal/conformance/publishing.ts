@@ -105,6 +105,7 @@ export const cases = (it: It): void => {
 
       assert.strictEqual(error.reason._tag, "MessageTooLarge")
       assert.strictEqual(after.published, before.published)
+      assert.strictEqual(after.publishErrors - before.publishErrors, 3)
       assert.deepStrictEqual(yield* Fiber.join(received), ["next"])
     }))
 
