@@ -1,8 +1,21 @@
 /** What the transport counts, against what really happened. */
 import { assert, describe, it } from "@effect/vitest"
+import type { Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { channelOf, connected, disconnected, text, transportOf, until } from "./support.ts"
+
+/** Stops the server as it is: the signal takes effect some time after it was sent. */
+const stop = Effect.fnUntraced(function*(
+  server: NatsServer.NatsServer["Service"],
+  transport: Transport.Transport["Service"]
+) {
+  yield* server.kill("SIGSTOP")
+  yield* until(
+    "it gives no answer",
+    Effect.map(Effect.timeoutOption(transport.flush, "100 millis"), Option.isNone)
+  )
+})
 
 const many = (count: number) => Array.from({ length: count }, (_, i) => text(`${i}`))
 
@@ -17,7 +30,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       yield* transport.publishConfirmed(channelOf("count.a"), many(100), a)
       yield* transport.publishAll(channelOf("count.b"), many(50), b)
       yield* transport.flush
-      yield* server.kill("SIGSTOP")
+      yield* stop(server, transport)
       yield* transport.publishAll(channelOf("count.a"), many(7), a)
       yield* transport.publishAll(channelOf("count.b"), many(20), b)
       yield* transport.publishAll(channelOf("count.a"), many(3), a)
@@ -75,7 +88,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert.strictEqual(yield* errors, 8)
 
       // the window takes one of these
-      yield* server.kill("SIGSTOP")
+      yield* stop(server, transport)
       const stuck = yield* Effect.forkScoped(
         Effect.flip(transport.publishAll(channelOf("open"), Array.from({ length: 10 }, () => text("x".repeat(90)))))
       )
