@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Fiber, Ref, Stream } from "effect"
-import { createServer } from "node:net"
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
 import {
   channelOf,
   collected,
@@ -13,6 +14,19 @@ import {
   transportOf,
   until
 } from "./support.ts"
+
+/** A server that does as it is told, and its port. */
+const listening = (onConnection: (socket: Socket) => void) =>
+  Effect.acquireRelease(
+    Effect.callback<Server>((resume) => {
+      const server = createServer((socket) => {
+        socket.on("error", () => undefined)
+        onConnection(socket)
+      })
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ).pipe(Effect.map((server) => (server.address() as AddressInfo).port)) // it listens on TCP
 
 describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NATS, reconnecting"), () => {
   it.live("is made at once when no server is there, says why, and connects when one is", () =>
@@ -212,27 +226,19 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
 
   it.live("goes on after a server that takes connections and says nothing, leaving no socket of it", () =>
     Effect.gen(function*() {
-      const open = new Set<unknown>()
-      const silent = yield* Effect.acquireRelease(
-        Effect.callback<ReturnType<typeof createServer>>((resume) => {
-          const server = createServer((socket) => {
-            open.add(socket)
-            socket.on("close", () => open.delete(socket))
-            socket.on("error", () => undefined)
-          })
-          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-        }),
-        (server) => Effect.sync(() => server.close())
-      )
-      const { port } = silent.address() as { port: number }
+      const open = new Set<Socket>()
+      let seen = 0
+      const port = yield* listening((socket) => {
+        seen++
+        open.add(socket)
+        socket.on("close", () => open.delete(socket))
+      })
       const server = yield* NatsServer.make()
       yield* server.kill()
       const transport = yield* transportOf({
         servers: [`127.0.0.1:${port}`, server.url],
         connectTimeout: "100 millis"
       })
-      let seen = 0
-      silent.on("connection", () => seen++)
       yield* until("several tries were made", Effect.sync(() => seen >= 3))
       const status = yield* transport.status
       yield* server.restart
@@ -246,17 +252,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
   it.live("tries a few times a second at most, whether it is refused, cut off or never greeted", () =>
     Effect.gen(function*() {
       let tries = 0
-      const rude = yield* Effect.acquireRelease(
-        Effect.callback<ReturnType<typeof createServer>>((resume) => {
-          const server = createServer((socket) => {
-            tries++
-            socket.destroy()
-          })
-          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-        }),
-        (server) => Effect.sync(() => server.close())
-      )
-      const { port } = rude.address() as { readonly port: number }
+      const port = yield* listening((socket) => {
+        tries++
+        socket.destroy()
+      })
       const full = yield* NatsServer.make({ config: "max_connections: 1" })
       yield* transportOf({ servers: [full.url] })
       yield* transportOf({ servers: [`127.0.0.1:${port}`] })
@@ -272,23 +271,55 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert.strictEqual(status._tag, "Disconnected")
     }))
 
-  it.live("tells each change of its status once", () =>
+  it.live("tells each change of its status once, and since when it is so", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make()
-      const transport = yield* transportOf({ servers: [server.url] })
-      const tags: Array<string> = []
+      const transport = yield* transportOf({
+        servers: [server.url],
+        reconnectDelay: "20 millis",
+        maxReconnectDelay: "20 millis"
+      })
+      const told: Array<Transport.ConnectionStatus> = []
       yield* transport.statusChanges.pipe(
-        Stream.runForEach(({ _tag }) => Effect.sync(() => tags.push(_tag))),
+        Stream.runForEach((status) => Effect.sync(() => told.push(status))),
         Effect.forkScoped
       )
       yield* server.kill()
       yield* disconnected(transport)
-      yield* Effect.sleep("700 millis")
+      yield* Effect.sleep("300 millis")
+      const since = yield* transport.status
       yield* server.restart
       yield* connected(transport)
-      yield* until("the change is told", Effect.sync(() => tags.at(-1) === "Connected"))
+      yield* until("the change is told", Effect.sync(() => told.at(-1)?._tag === "Connected"))
+      const away = told.filter((status) => status._tag === "Disconnected")
 
-      assert.isAtMost(tags.filter((tag) => tag === "Disconnected").length, 2)
-      assert.strictEqual(tags[0], "Connected")
+      assert.strictEqual(told[0]?._tag, "Connected")
+      // the loss, then the refusals: all the same
+      assert.isAtMost(away.length, 2)
+      assert(since._tag === "Disconnected")
+      assert.deepStrictEqual([...new Set(away.map(({ since }) => since))], [since.since])
+    }))
+
+  it.live("waits longer for a server that cuts each connection soon after greeting", () =>
+    Effect.gen(function*() {
+      let greeted = 0
+      const fickle = yield* listening((socket) => {
+        socket.write("INFO {\"max_payload\":1000,\"proto\":1,\"version\":\"2.9.0\"}\r\n")
+        let pings = 0
+        socket.on("data", (data) => {
+          pings += data.toString().split("PING\r\n").length - 1
+          socket.write("PONG\r\n")
+          if (pings < 2) return
+          greeted++
+          setTimeout(() => socket.destroy(), 20)
+        })
+      })
+      const transport = yield* transportOf({ servers: [`127.0.0.1:${fickle}`] })
+      yield* Effect.sleep("2 seconds")
+      const { disconnects } = yield* transport.stats
+
+      assert.isAtLeast(greeted, 2)
+      assert.isAtMost(greeted, 6)
+      assert.isAtLeast(disconnects, 2)
     }))
 })
