@@ -8,7 +8,7 @@ import { fromCatalog, temporaryFolder } from "./Packed.ts"
 
 // asked once, when a test file is loaded: whether the registry that npm is set up with can be reached
 const missing = (() => {
-  const { error, status } = spawnSync("npm", ["view", fromCatalog("effect"), "version"], {
+  const { error, status } = spawnSync("npm", ["view", fromCatalog("effect"), "version", "--fetch-retries=0"], {
     env: environment,
     stdio: "ignore",
     timeout: 20_000
