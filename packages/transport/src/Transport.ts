@@ -37,7 +37,7 @@ export type ConnectionStatus =
 export interface TransportStats {
   /** Messages handed to the connection. */
   readonly published: number
-  /** Messages handed to subscribers. */
+  /** Messages handed to the readers of subscriptions; what a subscription held unread when it was closed is in none. */
   readonly received: number
   /** Frames that are no `TransportMessage`: skipped. */
   readonly malformed: number
@@ -103,7 +103,8 @@ export class Transport extends Context.Service<Transport, {
    *
    * Success does not mean that the broker, or anyone, has it: see `flush`. Delivery is at most once: a subscriber that
    * is away at that moment never sees it. Waits while more than the connection's limit is unconfirmed. Fails, and
-   * keeps nothing, while the broker is away.
+   * keeps nothing, while the broker is away. A channel that the broker has refused fails with `PermissionDenied` for ten
+   * seconds after, then is tried again.
    */
   readonly publish: (channel: ChannelName, message: Message) => Effect.Effect<void, TransportError>
 
@@ -152,7 +153,14 @@ export class Transport extends Context.Service<Transport, {
   /** `subscription` as one stream: subscribed when it is run, unsubscribed when it ends. */
   readonly subscribe: (channel: ChannelName, options?: SubscribeOptions) => Stream.Stream<Message, TransportError>
 
-  /** Succeeds when the broker has taken everything that was published before. */
+  /**
+   * Succeeds when the broker has taken everything that was published before on this connection.
+   *
+   * **Details**
+   *
+   * What an earlier break of the connection left `uncertain`, and what the broker refused, is not its matter: to know
+   * about certain messages use `publishConfirmed`. Calls at once share a round trip.
+   */
   readonly flush: Effect.Effect<void, TransportError>
 
   /** The connection as it is now. */

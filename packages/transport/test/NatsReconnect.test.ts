@@ -309,7 +309,8 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
         socket.on("data", (data) => {
           pings += data.toString().split("PING\r\n").length - 1
           socket.write("PONG\r\n")
-          if (pings < 2) return
+          if (pings !== 2) return
+          pings++
           greeted++
           setTimeout(() => socket.destroy(), 20)
         })
