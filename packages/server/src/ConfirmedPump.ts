@@ -6,7 +6,6 @@
  */
 import type { Connector, Delivery } from "@kps/connector"
 import type { TransportError } from "@kps/transport"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -107,17 +106,13 @@ const pump = <T extends Sourced>(
   Effect.suspend(() => {
     const { stats } = stream.report
     const window = new Window<T>(stream.clock)
-    const add = (taken: ReadonlyArray<T>) => {
-      for (const { payloads } of taken) stats.received += payloads.length
-      window.add(taken)
-    }
     const read = Reading.run(source, {
       draining: stream.draining,
       take: (taken) => {
-        add(taken)
+        for (const { payloads } of taken) stats.received += payloads.length
+        window.add(taken)
         return window.whenRoom
-      },
-      late: add
+      }
     })
     const settle = Effect.gen(function*() {
       while (true) {
@@ -129,11 +124,8 @@ const pump = <T extends Sourced>(
       }
     })
     return read.pipe(
-      // What a source gave before it failed is settled before that is looked at; not so when the stream is stopped.
-      Effect.catchCauseIf(
-        (cause) => !Cause.hasInterrupts(cause),
-        (cause) => Effect.andThen(window.whenEmpty, Effect.failCause(cause))
-      ),
+      // What a source gave before it failed is settled before that is looked at.
+      Effect.catchCause((cause) => Effect.andThen(window.whenEmpty, Effect.failCause(cause))),
       Effect.andThen(window.whenEmpty),
       Effect.raceFirst(settle),
       Effect.ensuring(Effect.suspend(() => giveBack(window.rest, stream, settling)))

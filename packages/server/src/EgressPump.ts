@@ -101,7 +101,6 @@ const deliverNext = (
       return report.isHealthy ? Effect.undefined : Effect.as(stream.well, undefined)
     },
     onFailure: (cause) => {
-      if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
       report.stats.failed += count
       const reason = cause.reasons.find(Cause.isFailReason)
       const fault = reason === undefined ? undefined : fromError(reason.error, stream.failures)

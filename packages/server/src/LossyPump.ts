@@ -37,9 +37,6 @@ export const run = (
       take: (array) => {
         stats.received += array.length
         return Messages.inSlices(array, stream.clock, (messages) => publish(messages, stream))
-      },
-      late: (array) => {
-        stats.received += array.length
       }
     }).pipe(
       Effect.andThen(flush(stream)),

@@ -20,8 +20,6 @@ export interface Options<A, E, R> {
   readonly draining: Deferred.Deferred<void>
   /** Handles an array. The next one is read when it has succeeded. */
   readonly take: (array: Array.NonEmptyReadonlyArray<A>) => Effect.Effect<void, E, R>
-  /** Is given an array that the source had ready in the very moment in which reading ended. */
-  readonly late: (array: Array.NonEmptyReadonlyArray<A>) => void
 }
 
 /**
@@ -36,26 +34,14 @@ export const run = <A, ES, RS, E, R>(
 ): Effect.Effect<void, ES | E, RS | R> =>
   Effect.suspend(() => {
     const idle = Latch.makeUnsafe(true)
-    let reading = true
-
     const onTaken = Effect.suspend(() => {
       idle.openUnsafe()
+      // Interrupted before it reads on.
       return Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
     })
     const read = Stream.runForEachArray(source, (array) => {
-      if (!reading) {
-        options.late(array)
-        return Effect.never
-      }
       idle.closeUnsafe()
       return Effect.andThen(options.take(array), onTaken)
     })
-    const drained = Effect.gen(function*() {
-      yield* Deferred.await(options.draining)
-      do {
-        yield* idle.await
-      } while (!Latch.isOpen(idle))
-      reading = false
-    })
-    return Effect.raceFirst(read, drained)
+    return Effect.raceFirst(read, Effect.andThen(Deferred.await(options.draining), idle.await))
   })

@@ -47,7 +47,6 @@ export class StreamReport {
   private readonly tallies: { readonly dropped: Tally; readonly malformed: Tally; readonly overflowed: Tally }
   private readonly standing = new Set<Alert>()
   private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
-  private closed = false
 
   constructor(streamId: string, desk: Desk) {
     this.streamId = streamId
@@ -119,22 +118,21 @@ export class StreamReport {
   /** Payloads were given up one by one. */
   droppedItems(count: number, message: string): void {
     this.stats.dropped += count
-    if (!this.closed) this.tallies.dropped.add(count, message)
+    this.tallies.dropped.add(count, message)
   }
 
   malformedFrame(message: string): void {
     this.stats.malformed++
-    if (!this.closed) this.tallies.malformed.add(1, message)
+    this.tallies.malformed.add(1, message)
   }
 
   overflowed(count: number): void {
     this.stats.overflowed += count
-    if (!this.closed) this.tallies.overflowed.add(count, "the stream takes messages more slowly than they come")
+    this.tallies.overflowed.add(count, "the stream takes messages more slowly than they come")
   }
 
   /** The stream is gone, or the connector ends: nothing is told any more by itself. */
   close(): void {
-    this.closed = true
     for (const tally of Object.values(this.tallies)) tally.close()
   }
 

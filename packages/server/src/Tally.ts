@@ -48,6 +48,7 @@ export class Tally {
   private lastAt = 0
   private message = ""
   private untold = false
+  private closed = false
   private fiber: Fiber.Fiber<void> | undefined
 
   constructor(alert: Event.AlertDefinition<string, typeof StreamEvents.Metadata>, streamId: string, desk: Desk) {
@@ -61,13 +62,14 @@ export class Tally {
     this.count += count
     this.message = message
     this.untold = true
-    if (this.fiber !== undefined) return
+    if (this.fiber !== undefined || this.closed) return
     this.since = this.lastAt
     this.fiber = this.desk.runFork(this.watch)
   }
 
   /** Stops telling. The alert is left as it is. */
   close(): void {
+    this.closed = true
     this.fiber?.interruptUnsafe()
   }
 

@@ -231,13 +231,20 @@ describe("Draining", () => {
 
   it.effect("stops at once what has taken nothing: an opening, a wait for the next try", () =>
     Effect.gen(function*() {
-      const answer = yield* Effect.forkChild(apply([spec("opens"), spec("waits")]))
+      const answer = yield* Effect.forkChild(apply([spec("opens"), spec("waits"), spec("ran")]))
       yield* settle
       yield* drain()
       yield* Fiber.join(answer)
       yield* TestClock.adjust("1 hour")
     }).pipe(Effect.provide(layer({
-      ingress: ({ id }) => id === "opens" ? Effect.never : Effect.fail(new Lost({ message: "away" }))
+      ingress: ({ id }) => {
+        const lost = new Lost({ message: "away" })
+        return id === "opens"
+          ? Effect.never
+          : id === "waits"
+          ? Effect.fail(lost)
+          : Effect.succeed(Delivery.lossy(Stream.fail(lost)))
+      }
     }))))
 
   it.effect("lets an apply that waits answer at once, and a later one start nothing", () => {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { Transport } from "@kps/transport"
+import { Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Effect, Fiber, Latch, Random } from "effect"
+import { Effect, Fiber, Latch, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as EgressSubscription from "../src/EgressSubscription.ts"
 import {
@@ -183,6 +183,71 @@ describe("An egress stream", () => {
     )
   })
 
+  it.effect("does not count as running again while it waits in place for the next try", () => {
+    let calls = 0
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a"])
+      // fails as a whole at 0, is open again at 250, fails in place at 250 and 750
+      yield* pass(1_300)
+      assert.strictEqual(calls, 3)
+      assert.strictEqual(yield* stateOf("1"), "Retrying")
+      assert.deepStrictEqual(yield* statuses, ["1 streamUnhealthy"])
+    }).pipe(
+      Effect.provide(
+        layer(
+          sink(() =>
+            Effect.suspend(() =>
+              ++calls === 1 ? Effect.fail(lost) : Effect.succeed(Delivery.failed([{ index: 0, error: lost }]))
+            )
+          )
+        )
+      ),
+      Effect.provideService(Random.Random, steady)
+    )
+  })
+
+  it.effect("subscribes again when its subscription fails, after it delivered what had come", () => {
+    const delivered: Array<string> = []
+    let open = 0
+    let made = 0
+    const broken = new TransportError.TransportError({
+      reason: new TransportError.PermissionDenied({ channel: "ch.1", operation: "subscribe" })
+    })
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* settle
+      assert.deepStrictEqual(delivered, ["a"])
+      const [outcome] = yield* apply([egress("1")])
+      assert.deepStrictEqual(told([outcome!]), ["1 PERMISSION_DENIED PermissionDenied"])
+      assert.deepStrictEqual(yield* alerts, ["transportSubscribeFailed of 1 (CRITICAL)"])
+      assert.strictEqual(open, 0)
+      yield* pass(1_500)
+      yield* publish("ch.1", ["b"])
+      yield* settle
+      assert.deepStrictEqual(delivered, ["a", "b"])
+      assert.deepStrictEqual([open, made], [1, 2])
+      assert.deepStrictEqual(yield* alerts, [])
+    }).pipe(Effect.provide(layer(
+      sink((batch) => Effect.sync(() => (delivered.push(...texts(batch)), Delivery.delivered))),
+      {
+        over: (transport) => ({
+          subscription: (channel, options) =>
+            Effect.andThen(
+              Effect.acquireRelease(Effect.sync(() => open++), () => Effect.sync(() => open--)),
+              Effect.suspend(() =>
+                ++made === 1
+                  ? Effect.succeed(
+                    Stream.concat(Stream.make({ payloads: [bytes("a")], timestampNanos: 1n }), Stream.fail(broken))
+                  )
+                  : transport.subscription(channel, options)
+              )
+            )
+        })
+      }
+    )))
+  })
+
   it.effect("gives up when an item failed for longer than maxElapsed, and does not go on behind it", () => {
     const calls: Array<string> = []
     let opened = 0
@@ -334,6 +399,7 @@ describe("An egress stream", () => {
       yield* pass(2_000)
       assert.deepStrictEqual(delivered, ["b", "a"])
       assert.strictEqual(calls, 3)
+      assert.deepInclude(yield* statsOf("throws"), { delivered: 1, failed: 2 })
     }).pipe(
       Effect.provide(layer({
         egress: ({ id }) =>

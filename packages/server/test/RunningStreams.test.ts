@@ -2,12 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
 import { Transport } from "@kps/transport"
+import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
+  alerts,
   apply,
   bytes,
+  channel,
   collect,
   Denied,
   egress,
@@ -349,7 +352,7 @@ describe("RunningStreams", () => {
     })))
   })
 
-  it.effect("counts over restarts, and afresh after a removal", () =>
+  it.effect("counts over restarts, also when it comes back within five minutes, and afresh after that", () =>
     Effect.gen(function*() {
       yield* apply([egress("1")])
       yield* publish("ch.1", ["a", "b"])
@@ -360,6 +363,12 @@ describe("RunningStreams", () => {
       assert.deepInclude(yield* statsOf("1"), { received: 3, delivered: 3 })
 
       yield* apply([])
+      yield* TestClock.adjust("299 seconds")
+      yield* apply([egress("1")])
+      assert.deepInclude(yield* statsOf("1"), { received: 3, delivered: 3 })
+
+      yield* apply([])
+      yield* TestClock.adjust("5 minutes")
       yield* apply([egress("1")])
       assert.deepInclude(yield* statsOf("1"), { received: 0, delivered: 0 })
     }).pipe(Effect.provide(layer({}))))
@@ -388,6 +397,27 @@ describe("RunningStreams", () => {
       yield* Fiber.join(closed)
     })
   })
+
+  it.effect("leaves no timer behind when its layer is closed", () =>
+    Effect.gen(function*() {
+      const broker = yield* TransportTest.TransportTest
+      const transport = yield* Transport.Transport
+      const events = yield* Events.Events
+      yield* Effect.gen(function*() {
+        yield* apply([egress("1")])
+        yield* broker.inject(channel("ch.1"))
+        yield* settle
+      }).pipe(
+        Effect.provide(RunningStreams.layer(Fake)),
+        Effect.provide(implementation({})),
+        Effect.provideService(Transport.Transport, transport),
+        Effect.provideService(Events.Events, events)
+      )
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      yield* TestClock.adjust("10 minutes")
+      // nobody is left to end it
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+    }).pipe(Effect.provide([TransportTest.layer, Events.layer])))
 
   it.effect("answers for 1,000 unchanged streams within 100 ms", () =>
     Effect.gen(function*() {

@@ -11,8 +11,9 @@ const fixture = Effect.gen(function*() {
     events: {
       raise: (_: unknown, occurrence?: { readonly metadata?: unknown }) =>
         Effect.sync(() => {
-          const { ErrorMessage, ExtraMessage } = occurrence?.metadata as StreamEvents.Metadata
-          told.push(`${ExtraMessage["count"]} ${ErrorMessage}`)
+          if (occurrence === undefined) throw new Error("nothing to tell")
+          const { ErrorMessage, ExtraMessage } = occurrence.metadata as StreamEvents.Metadata
+          told.push(`${Number(ExtraMessage["count"])} ${ErrorMessage}`)
         }),
       clear: () => Effect.sync(() => void told.push("clear"))
     } as never,
@@ -48,6 +49,12 @@ describe("Tally", () => {
       tally.add(1, "b")
       tally.close()
       yield* TestClock.adjust("2 minutes")
+      tally.add(1, "c")
+      yield* TestClock.adjust("2 minutes")
       assert.deepStrictEqual(told, ["1 a"])
+      const before = yield* fixture
+      before.tally.close()
+      before.tally.add(1, "d")
+      assert.deepStrictEqual(before.told, [])
     }))
 })
