@@ -104,8 +104,9 @@ const pump = <T extends Sourced>(
   settling: Settling<T>
 ): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
   Effect.suspend(() => {
-    const { stats } = stream.report
+    const { counts, stats } = stream.report
     const window = new Window<T>(stream.clock)
+    counts.inFlight = () => window.length
     const read = Reading.run(source, {
       draining: stream.draining,
       take: (taken) => {
@@ -128,7 +129,10 @@ const pump = <T extends Sourced>(
       Effect.catchCause((cause) => Effect.andThen(window.whenEmpty, Effect.failCause(cause))),
       Effect.andThen(window.whenEmpty),
       Effect.raceFirst(settle),
-      Effect.ensuring(Effect.suspend(() => giveBack(window.rest, stream, settling)))
+      Effect.ensuring(Effect.suspend(() => {
+        counts.rest()
+        return giveBack(window.rest, stream, settling)
+      }))
     )
   })
 

@@ -48,8 +48,12 @@ export class EgressSubscription {
 
   /** Unsubscribes. What was not delivered is dropped, and counted. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    this.stream.report.stats.dropped += this.queue?.length ?? 0
-    this.queue = undefined
+    if (this.queue !== undefined) {
+      const { counts } = this.stream.report
+      counts.stats.dropped += this.queue.length
+      counts.rest()
+      this.queue = undefined
+    }
     return this.scope === undefined ? Effect.void : Scope.close(this.scope, Exit.void)
   })
 
@@ -83,6 +87,7 @@ export class EgressSubscription {
       )
       this.scope = scope
       this.queue = queue
+      report.counts.inFlight = () => queue.length
       return queue
     })
   )

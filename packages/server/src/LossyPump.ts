@@ -29,9 +29,10 @@ export const run = (
   stream: Supervision
 ): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
   Effect.suspend(() => {
-    const { stats } = stream.report
+    const { counts, stats } = stream.report
     const inHand = () => stats.received - stats.published - stats.dropped
     const before = inHand()
+    counts.inFlight = () => inHand() - before
     return Reading.run(payloads, {
       draining: stream.draining,
       take: (array) => {
@@ -43,6 +44,7 @@ export const run = (
       Effect.ensuring(Effect.sync(() => {
         // What was read and not handed over is lost with the stream.
         stats.dropped += inHand() - before
+        counts.rest()
       }))
     )
   })

@@ -18,7 +18,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
-import type { StreamFailure, StreamOutcome, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
+import type { StreamFailure, StreamOutcome, StreamReading, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
 import * as StreamTransport from "./StreamTransport.ts"
 
 /**
@@ -64,6 +64,12 @@ export class RunningStreams extends Context.Service<RunningStreams, {
   readonly list: Effect.Effect<
     ReadonlyArray<{ readonly spec: StreamSpec; readonly state: StreamState; readonly stats: StreamStats }>
   >
+
+  /**
+   * The same as numbers alone, for whoever watches; then the streams that were removed within the last five minutes, at
+   * most 1,000 of them. A stream that comes back meanwhile, with the same direction, goes on counting where it was.
+   */
+  readonly readings: Effect.Effect<ReadonlyArray<StreamReading>>
 }>()("@kps/server/RunningStreams") {}
 
 /**
@@ -184,7 +190,10 @@ const make = Effect.fnUntraced(function*<Name extends string>(
       yield* Effect.timeoutOption(Effect.all(fibers), timeout)
       set.stopAll()
     }),
-    list: Effect.sync(() => set.runners.map(({ report, spec, state }) => ({ spec, state, stats: { ...report.stats } })))
+    list: Effect.sync(() =>
+      set.runners.map(({ counts, spec, state }) => ({ spec, state, stats: { ...counts.stats } }))
+    ),
+    readings: Effect.sync(() => set.readings)
   })
 })
 

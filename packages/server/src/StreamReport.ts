@@ -7,8 +7,8 @@ import { type Event, StreamEvents } from "@kps/events"
 import type { TransportError } from "@kps/transport"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type { StreamCounts } from "./StreamCounts.ts"
 import type { Fault } from "./StreamFault.ts"
-import type { StreamStats } from "./StreamSpec.ts"
 import { type Desk, Tally } from "./Tally.ts"
 
 type Alert = Event.AlertDefinition<string, typeof StreamEvents.Metadata>
@@ -33,22 +33,17 @@ export interface Row {
  * @since 0.1.0
  */
 export class StreamReport {
-  readonly stats: { -readonly [K in keyof StreamStats]: StreamStats[K] } = {
-    received: 0,
-    published: 0,
-    delivered: 0,
-    failed: 0,
-    dropped: 0,
-    malformed: 0,
-    overflowed: 0
-  }
+  /** Of the run at work. */
+  counts: StreamCounts
   private readonly streamId: string
   private readonly desk: Desk
   private readonly tallies: { readonly dropped: Tally; readonly malformed: Tally; readonly overflowed: Tally }
   private readonly standing = new Set<Alert>()
   private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
 
-  constructor(streamId: string, desk: Desk) {
+  constructor(counts: StreamCounts, desk: Desk) {
+    const streamId = counts.id
+    this.counts = counts
     this.streamId = streamId
     this.desk = desk
     this.tallies = {
@@ -56,6 +51,10 @@ export class StreamReport {
       malformed: new Tally(StreamEvents.malformedFrame, streamId, desk),
       overflowed: new Tally(StreamEvents.slowConsumer, streamId, desk)
     }
+  }
+
+  get stats(): StreamCounts["stats"] {
+    return this.counts.stats
   }
 
   /** Whether the last thing told is that the stream does well: cheap enough to be asked per array. */

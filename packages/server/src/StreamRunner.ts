@@ -19,6 +19,7 @@ import * as ConfirmedPump from "./ConfirmedPump.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
 import * as LossyPump from "./LossyPump.ts"
+import type { StreamCounts } from "./StreamCounts.ts"
 import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
 import * as StreamPhase from "./StreamPhase.ts"
 import type { StreamReport } from "./StreamReport.ts"
@@ -70,6 +71,7 @@ interface Run {
 export class StreamRunner {
   readonly spec: StreamSpec
   readonly report: StreamReport
+  readonly counts: StreamCounts
   readonly position: ConfirmedPump.Position
   private readonly environment: Environment
   private readonly backoff = new Backoff()
@@ -80,11 +82,13 @@ export class StreamRunner {
   constructor(
     spec: StreamSpec,
     report: StreamReport,
+    counts: StreamCounts,
     position: ConfirmedPump.Position,
     environment: Environment
   ) {
     this.spec = spec
     this.report = report
+    this.counts = counts
     this.position = position
     this.environment = environment
   }
@@ -125,7 +129,7 @@ export class StreamRunner {
     const stream: Supervision = {
       instance,
       streamId: this.spec.id,
-      transport: new StreamTransport(connection, this.spec.channel),
+      transport: new StreamTransport(connection, this.spec.channel, this.counts.onUncertain),
       report: this.report,
       failures,
       clock,
@@ -136,7 +140,10 @@ export class StreamRunner {
     const subscription = new EgressSubscription(stream)
     const program = Effect.yieldNow.pipe(
       Effect.andThen(Fiber.awaitAll(after)),
-      Effect.andThen(Effect.suspend(() => this.attempts(run))),
+      Effect.andThen(Effect.suspend(() => {
+        this.report.counts = this.counts
+        return this.attempts(run)
+      })),
       Effect.catchDefect(this.broken),
       Effect.ensuring(Effect.andThen(subscription.close, stream.transport.revoke))
     )

@@ -5,9 +5,10 @@
  */
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import { Ledger, type StreamCounts } from "./StreamCounts.ts"
 import { StreamReport } from "./StreamReport.ts"
 import { type Environment, StreamRunner } from "./StreamRunner.ts"
-import type { StreamSpec } from "./StreamSpec.ts"
+import type { StreamReading, StreamSpec } from "./StreamSpec.ts"
 
 /**
  * What one change of the set has set going.
@@ -39,12 +40,14 @@ export class StreamSet {
   private readonly environment: Environment
   private readonly equivalent: (self: unknown, that: unknown) => boolean
   private readonly ending = new Map<string, Set<Fiber.Fiber<void>>>()
+  private readonly ledger: Ledger
   private byId: ReadonlyMap<string, StreamRunner> = new Map()
 
   /** `equivalent` compares decoded parameters. */
   constructor(environment: Environment, equivalent: (self: unknown, that: unknown) => boolean) {
     this.environment = environment
     this.equivalent = equivalent
+    this.ledger = new Ledger(environment.desk.now)
   }
 
   /** In the order in which they were asked for. */
@@ -54,6 +57,14 @@ export class StreamSet {
 
   get(id: string): StreamRunner | undefined {
     return this.byId.get(id)
+  }
+
+  /** The streams as they are now, then those that are gone and not forgotten. */
+  get readings(): ReadonlyArray<StreamReading> {
+    return [
+      ...this.runners.map(({ counts, state }) => reading(counts, state._tag)),
+      ...this.ledger.past.map((counts) => reading(counts, "Removed"))
+    ]
   }
 
   /** What was stopped under this id and has not ended. */
@@ -81,7 +92,11 @@ export class StreamSet {
     const stopped = Array.from(before.values()).filter((runner) => after.get(runner.spec.id) !== runner)
     const removed = stopped.map((runner) => runner.spec.id).filter((id) => !after.has(id))
     for (const runner of stopped) this.stop(runner)
-    for (const id of removed) before.get(id)!.report.close()
+    for (const id of removed) {
+      const { counts, report } = before.get(id)!
+      report.close()
+      this.ledger.close(counts)
+    }
     for (const runner of toStart) {
       this.track(runner)
       runner.start(this.endingOf(runner.spec.id))
@@ -116,13 +131,20 @@ export class StreamSet {
     })
   }
 
-  /** Counts stay with the id, the position with the parameters that it belongs to. */
+  /** Counts stay with the id and direction, the position with the parameters that it belongs to. */
   private successor(current: StreamRunner | undefined, spec: StreamSpec): StreamRunner {
     const position = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
       ? current.position.encoded
       : Option.none()
-    const report = current?.report ?? new StreamReport(spec.id, this.environment.desk)
-    return new StreamRunner(spec, report, { encoded: position }, this.environment)
+    const counts = this.countsOf(current, spec)
+    const report = current?.report ?? new StreamReport(counts, this.environment.desk)
+    return new StreamRunner(spec, report, counts, { encoded: position }, this.environment)
+  }
+
+  private countsOf(current: StreamRunner | undefined, { direction, id }: StreamSpec): StreamCounts {
+    if (current?.spec.direction === direction) return current.counts
+    if (current !== undefined) this.ledger.close(current.counts)
+    return this.ledger.open(id, direction)
   }
 
   private isSame(self: StreamSpec, that: StreamSpec): boolean {
@@ -130,3 +152,11 @@ export class StreamSet {
       this.equivalent(self.parameters, that.parameters)
   }
 }
+
+const reading = (counts: StreamCounts, state: StreamReading["state"]): StreamReading => ({
+  id: counts.id,
+  direction: counts.direction,
+  state,
+  stats: { ...counts.stats },
+  inFlight: counts.inFlight()
+})

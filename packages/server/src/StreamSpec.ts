@@ -75,13 +75,14 @@ export type StreamState =
   | { readonly _tag: "Done" }
 
 /**
- * What went through one stream since it was asked for: over its retries and restarts, until it is removed.
+ * What went through one stream since it was asked for with its direction: over its retries and restarts. Kept for five
+ * minutes when it is removed, should it come back.
  *
  * **Details**
  *
- * Counts of payloads, exact, and never going down. What is in flight is in no count but `received`: an ingress stream
- * has `received - published - dropped` payloads in flight as long as the broker was never away, an egress stream
- * `received - delivered - dropped`.
+ * Counts of payloads, exact, and never going down. What is in flight is in no count but `received`: when nothing is,
+ * an egress stream has `received = delivered + dropped`, an ingress stream `received = published + dropped` as long as
+ * nothing was `uncertain`.
  *
  * @category models
  * @since 0.1.0
@@ -97,8 +98,29 @@ export interface StreamStats {
   readonly failed: number
   /** Given up: too large, given up by the failures table, or in hand when the stream stopped. */
   readonly dropped: number
+  /**
+   * Ingress: published, and not confirmed by the broker when the connection broke: they may have arrived or not. An
+   * acknowledged or resumable source has them published again.
+   */
+  readonly uncertain: number
   /** Egress: frames that are no `TransportMessage`, skipped. */
   readonly malformed: number
   /** Egress: messages that the transport dropped before this stream took them, since it was too slow. */
   readonly overflowed: number
+}
+
+/**
+ * How one stream is at this moment, for whoever watches it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamReading {
+  readonly id: string
+  readonly direction: Connector.StreamDirection
+  /** `Removed`: nobody asks for it any more. */
+  readonly state: StreamState["_tag"] | "Removed"
+  readonly stats: StreamStats
+  /** Payloads that were taken, from outside or from the channel, and are not done with. */
+  readonly inFlight: number
 }

@@ -72,11 +72,14 @@ export class StreamTransport {
   readonly scope = Scope.makeUnsafe()
   readonly connection: Connection
   readonly channel: Channel.ChannelName
+  private readonly options: Transport.PublishOptions
   private ended = false
 
-  constructor(connection: Connection, channel: Channel.ChannelName) {
+  /** `onUncertain` is told how many published messages were not confirmed when the connection broke. */
+  constructor(connection: Connection, channel: Channel.ChannelName, onUncertain?: (count: number) => void) {
     this.connection = connection
     this.channel = channel
+    this.options = onUncertain === undefined ? {} : { onUncertain }
   }
 
   get revoked(): boolean {
@@ -99,12 +102,14 @@ export class StreamTransport {
 
   /** As the transport's `publishAll`. */
   publishAll(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
-    return this.ended ? Effect.interrupt : this.connection.transport.publishAll(this.channel, messages)
+    return this.ended ? Effect.interrupt : this.connection.transport.publishAll(this.channel, messages, this.options)
   }
 
   /** As the transport's `publishConfirmed`. */
   publishConfirmed(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
-    return this.ended ? Effect.interrupt : this.connection.transport.publishConfirmed(this.channel, messages)
+    return this.ended
+      ? Effect.interrupt
+      : this.connection.transport.publishConfirmed(this.channel, messages, this.options)
   }
 
   /** As the transport's `flush`. */

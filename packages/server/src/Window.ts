@@ -110,6 +110,13 @@ export class Window<T extends { readonly payloads: ReadonlyArray<Uint8Array> }> 
     if (this.entries.length === 0) this.empty.openUnsafe()
   }
 
+  /** How many payloads nobody settled. */
+  get length(): number {
+    let length = this.payloads
+    for (let i = this.settled; i < this.batch.length; i++) length += this.batch[i]!.messages.length
+    return length
+  }
+
   /** What nobody settled, oldest first. */
   get rest(): ReadonlyArray<Entry<T>> {
     return [...this.batch.slice(this.settled), ...this.entries]

@@ -2,7 +2,16 @@ import { Deferred, Effect, Layer } from "effect"
 import { RunningStreams } from "../../src/RunningStreams.ts"
 import type { StreamFailure, StreamSpec, StreamState } from "../../src/StreamSpec.ts"
 
-const noStats = { received: 0, published: 0, delivered: 0, failed: 0, dropped: 0, malformed: 0, overflowed: 0 }
+const noStats = {
+  received: 0,
+  published: 0,
+  delivered: 0,
+  failed: 0,
+  dropped: 0,
+  uncertain: 0,
+  malformed: 0,
+  overflowed: 0
+}
 
 /** A double of `RunningStreams`: does at once what it is asked for, says what it was asked, fails what it is told to. */
 export class FakeStreams {
@@ -35,7 +44,8 @@ export class FakeStreams {
       this.log.push("drain")
       return Deferred.succeed(this.drained, undefined)
     },
-    list: Effect.sync(() => this.specs.map((spec) => ({ spec, state: this.stateOf(spec.id), stats: noStats })))
+    list: Effect.sync(() => this.specs.map((spec) => ({ spec, state: this.stateOf(spec.id), stats: noStats }))),
+    readings: Effect.succeed([])
   })
 
   readonly layer = Layer.succeed(RunningStreams, this.service)
