@@ -110,7 +110,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
   never,
   Connector.Implemented<Name> | Transport.Transport | Events.Events | Scope.Scope
 > {
-  const stopTimeout = Duration.max(Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds"), Duration.zero)
+  const stopTimeout = Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds")
   const bound = yield* connector.Implemented
   const events = yield* Events.Events
   const clock = yield* Clock.Clock
@@ -156,7 +156,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     { restart = false, timeout }: { readonly timeout: Duration.Input; readonly restart?: boolean }
   ): Effect.fn.Return<ReadonlyArray<StreamOutcome>> {
     if (Deferred.isDoneUnsafe(draining)) return specs.map(({ id }) => failed(id, stopping))
-    const within = Duration.max(Duration.fromInputUnsafe(timeout), Duration.zero)
+    const within = Duration.fromInputUnsafe(timeout)
     const forStops = Duration.min(stopTimeout, within)
     const change = set.change(specs, restart)
     yield* Effect.forEach(change.removed, events.removeStream, { discard: true })

@@ -34,6 +34,10 @@ const poison = new Poison({ message: "cannot be read" })
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`)
 const texts = (batch: ReadonlyArray<Delivery.Outgoing>) => batch.map(({ payload }) => text(payload))
 
+const broken = new TransportError.TransportError({
+  reason: new TransportError.PermissionDenied({ channel: "ch.1", operation: "subscribe" })
+})
+
 const sink = (
   deliver: (batch: ReadonlyArray<Delivery.Outgoing>) => Effect.Effect<Delivery.Outcome<Fault>, Fault>,
   check?: Effect.Effect<void, Fault>
@@ -183,6 +187,27 @@ describe("An egress stream", () => {
     )
   })
 
+  it.effect("leaves nothing of a subscription that the broker refused", () => {
+    let open = 0
+    let made = 0
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(told(yield* apply([egress("1")])), ["1 PERMISSION_DENIED PermissionDenied"])
+      yield* pass(2_000)
+      assert.isAbove(made, 2)
+      assert.strictEqual(open, 0)
+    }).pipe(Effect.provide(layer({}, {
+      over: () => ({
+        subscription: () =>
+          Effect.acquireRelease(Effect.sync(() => open++), () => Effect.sync(() => open--)).pipe(
+            Effect.andThen(Effect.suspend(() => {
+              made++
+              return Effect.fail(broken)
+            }))
+          )
+      })
+    })))
+  })
+
   it.effect("does not count as running again while it waits in place for the next try", () => {
     let calls = 0
     return Effect.gen(function*() {
@@ -211,9 +236,6 @@ describe("An egress stream", () => {
     const delivered: Array<string> = []
     let open = 0
     let made = 0
-    const broken = new TransportError.TransportError({
-      reason: new TransportError.PermissionDenied({ channel: "ch.1", operation: "subscribe" })
-    })
     return Effect.gen(function*() {
       yield* apply([egress("1")])
       yield* settle

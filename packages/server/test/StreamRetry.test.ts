@@ -220,12 +220,32 @@ describe("A stream that fails", () => {
     }).pipe(Effect.provide(layer({ ingress: () => Effect.fail(new Lost({ message: "x".repeat(10_000) })) }))))
 })
 
-describe("A stream with a defect", () => {
-  const logged = (lines: Array<string>) =>
-    Logger.layer([Logger.map(Logger.formatJson, (line) => {
-      lines.push(line)
-    })])
+/** Takes what is logged, as JSON. */
+const logged = (lines: Array<string>) =>
+  Logger.layer([Logger.map(Logger.formatJson, (line) => {
+    lines.push(line)
+  })])
 
+describe("A stream that fails over and over", () => {
+  it.effect("is logged once, with what it is and not what it carries", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function*() {
+      yield* apply([spec("1")])
+      yield* pass(10_000)
+      assert.strictEqual(lines.length, 1)
+      const { annotations, level, message } = JSON.parse(lines[0]!)
+      assert.deepStrictEqual([level, message], ["WARN", "stream failed"])
+      assert.deepStrictEqual(annotations, {
+        streamId: "1",
+        tag: "Lost",
+        code: "UNAVAILABLE",
+        message: "the outside is away"
+      })
+    }).pipe(Effect.provide(layer({ ingress: () => Effect.fail(lost) })), Effect.provide(logged(lines)))
+  })
+})
+
+describe("A stream with a defect", () => {
   it.effect("hurts no other, tells only a reference, and is tried again", () => {
     const lines: Array<string> = []
     let tries = 0
