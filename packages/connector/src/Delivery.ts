@@ -154,7 +154,10 @@ export const failed = <E>(items: ReadonlyArray<{ readonly index: number; readonl
  * **Details**
  *
  * `deliver` is called with one batch at a time, in channel order, and not again before it ended. It may be interrupted
- * when the stream stops. Failing the effect fails the whole batch.
+ * when the stream stops. Items named in its outcome are dealt with one by one, as the failures table says, by this sink.
+ * Failing the effect fails the whole batch, and the sink with it: its scope is closed, the stream is opened again, and
+ * the new sink is given the same batch, while the subscription to the channel stays. Where the table says to drop, the
+ * sink stays and is given the batch again item by item, so that only what fails by itself is dropped.
  *
  * @category models
  * @since 0.1.0
@@ -166,7 +169,8 @@ export interface Sink<out E, out R = never> {
   /**
    * Fails while outside could not be given anything: so that a lost outside shows though nothing flows. Run every
    * second while nothing is delivered, never together with `deliver`; a failure is handled as one of `deliver`, and
-   * what arrives meanwhile waits. Default: only `deliver` tells.
+   * what arrives meanwhile waits. There is no item to drop: where the table says so, it halts the stream. Default: only
+   * `deliver` tells.
    */
   readonly check?: Effect.Effect<void, E, R>
 }

@@ -74,8 +74,8 @@ export type Failure =
   | (Told & { readonly action: "halt" })
 
 /**
- * Try again: an opening is opened again, a source is read again, the items a sink named are delivered again, those
- * behind them waiting.
+ * Try again: what was open is closed and opened again; items that a sink named are delivered again by the same sink,
+ * those behind them waiting.
  *
  * @category constructors
  * @since 0.1.0
