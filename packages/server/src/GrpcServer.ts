@@ -1,18 +1,24 @@
 /**
- * Listens for gRPC: HTTP/2 without TLS, bounded, and without an abrupt end.
+ * Listens for gRPC: HTTP/2, with TLS or without, bounded, and without an abrupt end.
  *
  * @since 0.1.0
  */
 import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect"
-import { connectNodeAdapter } from "@connectrpc/connect-node"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as http2 from "node:http2"
 import type { Socket } from "node:net"
+import * as GrpcHandler from "./GrpcHandler.ts"
+import * as HeldBytes from "./HeldBytes.ts"
+import { limits, sessionOptions } from "./Http2Limits.ts"
+import * as Http2Sessions from "./Http2Sessions.ts"
+import * as Tls from "./Tls.ts"
 
 /**
  * No server could be started at this address.
@@ -44,19 +50,6 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 /**
- * What one caller may take of the server.
- *
- * @category constants
- * @since 0.1.0
- */
-export const limits = {
-  /** Bytes of a request, decompressed. */
-  messageBytes: 4 << 20,
-  /** Calls in flight on one connection; more of them wait at the caller. */
-  concurrentStreams: 100
-} as const
-
-/**
  * @category models
  * @since 0.1.0
  */
@@ -64,12 +57,31 @@ export interface Options {
   readonly host: string
   readonly port: number
   readonly routes: (router: ConnectRouter) => ConnectRouter
+  /** Default: none, plain text. */
+  readonly tls?: Tls.Loaded | undefined
   /** How long the end may take, from its beginning. */
   readonly gracePeriod: Duration.Duration
   /** Comes first when the scope closes: calls are still answered, and new connections taken. Counts as grace. */
   readonly beforeClose: Effect.Effect<void>
   /** Comes next: lets go of calls that would never end by themselves. */
   readonly onClose: Effect.Effect<void>
+}
+
+/**
+ * A server that listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listening {
+  readonly host: string
+  /** The port in use, also where 0 was asked for. */
+  readonly port: number
+  /**
+   * Puts another certificate in force for new connections, and asks the clients of those that are open to come again.
+   * Only for a server with TLS; with client authorities only where it had some.
+   */
+  readonly renew: (tls: Tls.Loaded) => Effect.Effect<void>
 }
 
 /**
@@ -85,89 +97,72 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function*(
   options: Options
-): Effect.fn.Return<{ readonly host: string; readonly port: number }, ListenFailed, Scope.Scope> {
+): Effect.fn.Return<Listening, ListenFailed, Scope.Scope> {
   const shutdown = new AbortController()
-  const server = http2.createServer({
-    settings: { maxConcurrentStreams: limits.concurrentStreams }
-  }, handler(options.routes, shutdown.signal))
-  const sessions = new Set<http2.ServerHttp2Session>()
+  const clock = yield* Clock.Clock
+  const random = yield* Random.Random
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const held = HeldBytes.make(now)
+  const sessions = Http2Sessions.make(now)
   const sockets = new Set<Socket>()
+  const { server, setTls } = create(
+    options.tls,
+    GrpcHandler.make({
+      routes: options.routes,
+      held,
+      shutdownSignal: shutdown.signal,
+      onDefect: (cause, rpc) => {
+        fork(Effect.annotateLogs(Effect.logError("a reply could not be written", Cause.die(cause)), { rpc }))
+      }
+    })
+  )
+  server.maxConnections = limits.sockets
   server.on("connection", (socket: Socket) => {
     sockets.add(socket)
     socket.once("close", () => sockets.delete(socket))
     // A caller that vanished without a word is noticed.
     socket.setKeepAlive(true, 60_000)
   })
-  server.on("session", (session) => {
-    sessions.add(session)
-    session.once("close", () => sessions.delete(session))
-  })
+  server.on("session", (session) => sessions.add(session, random.nextDoubleUnsafe()))
   // Broken connections and bytes that are no HTTP/2 are the caller's affair; unheard they would end the process.
   server.on("sessionError", () => {})
 
-  yield* Effect.acquireRelease(listen(server, options), () => close({ server, sessions, sockets, shutdown }, options))
+  yield* Effect.acquireRelease(
+    listen(server, options),
+    () => close({ server, sessions: sessions.open, sockets, shutdown }, options)
+  )
+  yield* Effect.sync(() => {
+    sessions.sweep()
+    held.sweep()
+  }).pipe(Effect.delay(Duration.millis(limits.sweepMillis)), Effect.forever, Effect.forkScoped)
   const address = server.address()
   return {
     host: options.host,
-    port: typeof address === "object" && address !== null ? address.port : options.port
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    renew: (tls) =>
+      Effect.sync(() => {
+        setTls(tls)
+        sessions.retire()
+      })
   }
 })
 
-type Handler = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void
+type Server = http2.Http2Server | http2.Http2SecureServer
 
-const handler = (routes: Options["routes"], shutdownSignal: AbortSignal): Handler => {
-  const adapter = connectNodeAdapter({
-    routes: (router) => {
-      routes(router)
-    },
-    grpc: true,
-    grpcWeb: false,
-    connect: false,
-    readMaxBytes: limits.messageBytes,
-    shutdownSignal,
-    fallback: (request, response) => {
-      if ("stream" in response) unknownMethod(request.headers["content-type"], response.stream)
-    }
-  })
-  return (request, response) => {
-    // After the adapter's own listener, which sends them.
-    response.stream.once("wantTrailers", () => {
-      if (!request.readableEnded) letGo(response.stream)
-    })
-    try {
-      adapter(request, response)
-    } catch {
-      // Pseudo headers that are no URL: the adapter throws, and thrown from here it would end the process.
-      response.stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR)
-    }
-  }
+const create = (
+  tls: Tls.Loaded | undefined,
+  handler: GrpcHandler.Handler
+): { readonly server: Server; readonly setTls: (tls: Tls.Loaded) => void } => {
+  if (tls === undefined) return { server: http2.createServer(sessionOptions, handler), setTls: () => {} }
+  const server = http2.createSecureServer({ ...sessionOptions, ...Tls.serverOptions(tls) }, handler)
+  // A handshake that comes to nothing, and a client that wants no HTTP/2, are the caller's affair too.
+  server.on("tlsClientError", () => {})
+  server.on("unknownProtocol", (socket) => socket.destroy())
+  return { server, setTls: (tls) => server.setSecureContext(Tls.contextOptions(tls)) }
 }
 
-/** A path that is no method of ours: as gRPC to a gRPC caller, else as plain HTTP. */
-const unknownMethod = (contentType: string | undefined, stream: http2.ServerHttp2Stream): void => {
-  stream.respond(
-    contentType?.startsWith("application/grpc") === true
-      ? {
-        ":status": 200,
-        "content-type": "application/grpc",
-        "grpc-status": String(Code.Unimplemented),
-        "grpc-message": "no such method"
-      }
-      : { ":status": 404 },
-    { endStream: true }
-  )
-  letGo(stream)
-}
-
-/**
- * Ends a call that was answered before all of its request was read: it would stay open, and count against the limit, as
- * long as its caller has something to send. A turn later, when the answer is written; `close` would wait to be read.
- */
-const letGo = (stream: http2.ServerHttp2Stream): void => {
-  setImmediate(() => stream.destroy())
-}
-
-const listen = (server: http2.Http2Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
+const listen = (server: Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
   Effect.callback<void, ListenFailed>((resume) => {
     const fail = (cause: unknown) => resume(Effect.fail(new ListenFailed({ host, port, cause })))
     server.once("error", fail)
@@ -183,28 +178,28 @@ const listen = (server: http2.Http2Server, { host, port }: Options): Effect.Effe
     }
   })
 
-interface Listening {
-  readonly server: http2.Http2Server
-  readonly sessions: ReadonlySet<http2.ServerHttp2Session>
+interface Closing {
+  readonly server: Server
+  readonly sessions: Http2Sessions.Http2Sessions["open"]
   readonly sockets: ReadonlySet<Socket>
   readonly shutdown: AbortController
 }
 
-const close = Effect.fnUntraced(function*({ server, sessions, shutdown, sockets }: Listening, options: Options) {
+const close = Effect.fnUntraced(function*({ server, sessions, shutdown, sockets }: Closing, options: Options) {
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.gracePeriod)
   yield* options.beforeClose
   const closed = Effect.callback<void>((resume) => {
     server.close(() => resume(Effect.void))
   })
   const waiting = yield* Effect.forkChild(closed, { startImmediately: true })
-  for (const session of sessions) session.close()
+  for (const session of sessions.keys()) session.close()
   yield* options.onClose
   const left = Duration.millis(Math.max(0, until - (yield* Clock.currentTimeMillis)))
   yield* Effect.timeoutOption(Fiber.await(waiting), left)
   shutdown.abort(new ConnectError("the connector is shutting down", Code.Unavailable))
   // Time to write those answers.
   yield* Effect.timeoutOption(Fiber.await(waiting), lastWords)
-  for (const session of sessions) session.destroy()
+  for (const session of sessions.keys()) session.destroy()
   // A session that has lost its way does not close; its socket does.
   for (const socket of sockets) socket.destroy()
   yield* Effect.timeoutOption(Fiber.await(waiting), lastWords)

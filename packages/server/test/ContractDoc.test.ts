@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect } from "effect"
 import { readFileSync } from "node:fs"
-import * as GrpcServer from "../src/GrpcServer.ts"
+import { limits } from "../src/Http2Limits.ts"
 import * as Metadata from "../src/Metadata.ts"
 import * as Options from "../src/Options.ts"
 import * as Payload from "../src/Payload.ts"
@@ -18,8 +18,8 @@ describe("docs/contract.md", () => {
   it("shows the limits that there are", () => {
     for (
       const row of [
-        `| a request, decompressed | ${GrpcServer.limits.messageBytes >> 20} MiB |`,
-        `| calls in flight on one connection | ${GrpcServer.limits.concurrentStreams} |`,
+        `| a request, decompressed | ${limits.messageBytes >> 20} MiB |`,
+        `| calls in flight on one connection | ${limits.concurrentStreams} |`,
         `| payloads of one SetPayload | ${number(Payload.limits.payloads)} |`,
         `| a stream id | ${Payload.limits.idLength} characters |`,
         `each object and list within | ${Metadata.limits.depth} |`,

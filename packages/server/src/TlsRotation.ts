@@ -1,0 +1,125 @@
+/**
+ * Puts a new certificate in force without a restart, and says when one is needed.
+ *
+ * @since 0.1.0
+ */
+import { Event, Events, StreamEvents } from "@kps/events"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Tls from "./Tls.ts"
+
+/**
+ * The files hold something else, and it cannot be used. What was in force before still is.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const certificateRefused = Event.alert("tlsCertificateRefused", {
+  message: "new TLS certificate cannot be used, the old one stays in force",
+  severity: "CRITICAL",
+  state: "UNHEALTHY",
+  metadata: StreamEvents.Metadata
+})
+
+/**
+ * The certificate in force ends soon, or has ended: CRITICAL then.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const certificateExpires = Event.alert("tlsCertificateExpires", {
+  message: "TLS certificate expires soon",
+  severity: "WARNING",
+  state: "UNHEALTHY",
+  metadata: StreamEvents.Metadata
+})
+
+/**
+ * Looks at the files again and again, as long as the scope is open.
+ *
+ * **Details**
+ *
+ * Their content counts, not their times: a mounted Kubernetes secret changes by a link. A key that was written before
+ * its certificate is refused until both are there. A certificate that is not valid now is refused as long as the one in
+ * force is. `certificateExpires` stands when less than a tenth of the certificate's time is left, or 7 days if that is
+ * less.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Tls.Options,
+  first: Tls.Loaded,
+  renew: (loaded: Tls.Loaded) => Effect.Effect<void>
+): Effect.fn.Return<void, never, Events.Events | Scope.Scope> {
+  const events = yield* Events.Events
+  let inForce = first
+  let told: string | undefined
+
+  const refuse = Effect.fnUntraced(function*(problem: string) {
+    yield* events.raise(certificateRefused, { metadata: StreamEvents.metadata({ errorMessage: problem }) })
+    if (told === problem) return
+    told = problem
+    yield* Effect.annotateLogs(Effect.logError("new TLS certificate refused, the old one stays in force"), { problem })
+  })
+
+  const accept = Effect.fnUntraced(function*(loaded: Tls.Loaded) {
+    if (!Tls.same(loaded, inForce)) {
+      yield* renew(loaded)
+      inForce = loaded
+      yield* Effect.annotateLogs(Effect.logInfo("new TLS certificate in force"), { validTo: iso(loaded.validTo) })
+    }
+    told = undefined
+    yield* events.clear(certificateRefused)
+  })
+
+  const look = Effect.gen(function*() {
+    const now = yield* Clock.currentTimeMillis
+    const found = yield* Effect.result(Tls.load(options))
+    if (Result.isFailure(found)) yield* refuse(found.failure.message)
+    else {
+      const problem = isValid(inForce, now) ? whyNotValid(found.success, now) : undefined
+      yield* problem === undefined ? accept(found.success) : refuse(problem)
+    }
+    yield* warn(events, inForce, now)
+  })
+
+  yield* warn(events, inForce, yield* Clock.currentTimeMillis)
+  yield* look.pipe(
+    Effect.delay(Duration.fromInputUnsafe(options.reload ?? "10 seconds")),
+    Effect.forever,
+    Effect.forkScoped
+  )
+})
+
+const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+const whyNotValid = ({ validFrom, validTo }: Tls.Loaded, now: number): string | undefined =>
+  now > validTo
+    ? `the new certificate expired ${iso(validTo)}`
+    : now < validFrom
+    ? `the new certificate is not valid before ${iso(validFrom)}`
+    : undefined
+
+const isValid = (loaded: Tls.Loaded, now: number): boolean => whyNotValid(loaded, now) === undefined
+
+const week = Duration.toMillis("7 days")
+
+const warn = (
+  events: Events.Events["Service"],
+  { validFrom, validTo }: Tls.Loaded,
+  now: number
+): Effect.Effect<void> => {
+  const left = validTo - now
+  if (left > Math.min(week, (validTo - validFrom) / 10)) return events.clear(certificateExpires)
+  const metadata = StreamEvents.metadata({
+    errorMessage: left > 0 ? `expires ${iso(validTo)}` : `expired ${iso(validTo)}`
+  })
+  return left > 0
+    ? events.raise(certificateExpires, { metadata })
+    : events.raise(certificateExpires, { metadata, message: "TLS certificate has expired", severity: "CRITICAL" })
+}
