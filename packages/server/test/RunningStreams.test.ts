@@ -3,8 +3,10 @@ import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
 import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Deferred, Effect, Exit, Fiber, Latch, Layer, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Metric, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
   alerts,
@@ -26,7 +28,6 @@ import {
   statsOf,
   statuses,
   told,
-  turn,
   until
 } from "./streams.ts"
 
@@ -40,6 +41,14 @@ const noting =
       ),
       idle
     )
+
+/** Bytes of the heap that are in use. */
+const collected = () => {
+  setFlagsFromString("--expose-gc")
+  const collect: () => void = runInNewContext("gc")
+  collect()
+  return process.memoryUsage().heapUsed
+}
 
 describe("RunningStreams", () => {
   it.effect("starts what is new, restarts what changed, stops what is gone, leaves the rest alone", () => {
@@ -440,6 +449,7 @@ describe("RunningStreams", () => {
     let open = 0
     let subscribed = 0
     let sleeping = 0
+    let fibers = 0
     const counted = Layer.effect(
       Transport.Transport,
       Effect.map(Transport.Transport, (transport) =>
@@ -488,15 +498,23 @@ describe("RunningStreams", () => {
         context
       )
       yield* Effect.repeat(cycle, { times: 49 })
-      global.gc?.()
-      const before = process.memoryUsage().heapUsed
+      yield* settle
+      const before = { fibers, heap: collected() }
       yield* Effect.repeat(cycle, { times: 999 })
-      yield* turn
+      yield* settle
 
-      // 1,000 leaked streams are some tens of megabytes
-      assert.isBelow(process.memoryUsage().heapUsed - before, 100 << 20)
+      assert.strictEqual(fibers, before.fibers)
+      // a single stream takes some kilobytes
+      assert.isBelow(collected() - before.heap, 1 << 20)
       assert.deepStrictEqual(yield* Effect.provide(list, context), [])
       yield* Scope.close(scope, Exit.void)
-    })
-  })
+    }).pipe(Effect.provideService(Metric.FiberRuntimeMetrics, {
+      recordFiberStart: () => {
+        fibers++
+      },
+      recordFiberEnd: () => {
+        fibers--
+      }
+    }))
+  }, 20_000)
 })
