@@ -10,5 +10,5 @@ ConnectorServer.layerConfig(FileSensor.FileSensor, ConnectorServer.config).pipe(
   Layer.provide([FileSensor.layer, NatsTransport.layerEnv, Events.layer]),
   Layer.provide(NodeFileSystem.layer),
   Layer.launch,
-  NodeRuntime.runMain
+  NodeRuntime.runMain({ teardown: ConnectorServer.teardown })
 )

@@ -15,9 +15,12 @@ import type { ListenFailed } from "./GrpcServer.ts"
 import { type Options, resolve } from "./Options.ts"
 import * as RunningStreams from "./RunningStreams.ts"
 import * as Serving from "./Serving.ts"
+import type { TlsUnusable } from "./Tls.ts"
 
 export { ListenFailed } from "./GrpcServer.ts"
 export { config, type Options } from "./Options.ts"
+export { teardown } from "./Teardown.ts"
+export { type Material, type Options as TlsOptions, TlsUnusable } from "./Tls.ts"
 
 /**
  * Service of a connector that is being served.
@@ -42,13 +45,16 @@ export class ConnectorRoutes extends Context.Service<ConnectorRoutes, {
 }>()("@kps/server/ConnectorServer/ConnectorRoutes") {}
 
 /**
- * Layer that serves a connector over gRPC (HTTP/2 without TLS) until it is closed.
+ * Layer that serves a connector over gRPC (HTTP/2, with TLS where `tls` says so) until it is closed.
  *
  * **Details**
  *
  * Closing it, as a SIGTERM to the process does: health says NOT_SERVING and SetPayload is refused; the streams finish
  * what they took; no new calls are taken, and those in flight finish; all within the grace period. The transport and
  * the connector's own layers outlive all of that.
+ *
+ * With `tls`, the files are looked at again every so often, and a new certificate is in force without a restart. One that
+ * cannot be used is refused, logged and alerted (`tlsCertificateRefused`), and the old one stays.
  *
  * @category layers
  * @since 0.1.0
@@ -58,7 +64,7 @@ export const layer = <Name extends string>(
   options: Options
 ): Layer.Layer<
   ConnectorServer | ConnectorRoutes,
-  ListenFailed,
+  ListenFailed | TlsUnusable,
   Connector.Implemented<Name> | Transport.Transport | Events.Events
 > =>
   Layer.effectContext(
@@ -77,7 +83,7 @@ export const layerConfig = <Name extends string>(
   options: Config.Wrap<Options>
 ): Layer.Layer<
   ConnectorServer | ConnectorRoutes,
-  ListenFailed | Config.ConfigError,
+  ListenFailed | TlsUnusable | Config.ConfigError,
   Connector.Implemented<Name> | Transport.Transport | Events.Events
 > => Layer.unwrap(Effect.map(Config.unwrap(options), (options) => layer(connector, options)))
 
