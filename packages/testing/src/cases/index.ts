@@ -1,0 +1,23 @@
+/**
+ * Every case, in the order of the groups.
+ *
+ * @since 0.1.0
+ */
+import type { Case } from "../Case.ts"
+import * as contract from "./contract.ts"
+import * as egress from "./egress.ts"
+import * as events from "./events.ts"
+import * as ingress from "./ingress.ts"
+import * as operations from "./operations.ts"
+
+/**
+ * @category cases
+ * @since 0.1.0
+ */
+export const all: ReadonlyArray<Case> = [
+  ...contract.cases,
+  ...events.cases,
+  ...ingress.cases,
+  ...egress.cases,
+  ...operations.cases
+]

@@ -1,0 +1,135 @@
+import { Connector, Delivery, Failure } from "@kps/connector"
+import { Effect, type Layer, Schema, type Scope, Stream } from "effect"
+import { Away, type World } from "./World.ts"
+
+export const codes = [
+  "INVALID_ARGUMENT",
+  "NOT_FOUND",
+  "PERMISSION_DENIED",
+  "UNAUTHENTICATED",
+  "RESOURCE_EXHAUSTED",
+  "FAILED_PRECONDITION",
+  "UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "DATA_LOSS",
+  "INTERNAL"
+] as const
+
+/** An error whose tag is the code that the failures table gives it. */
+class Fails {
+  readonly _tag: typeof codes[number]
+  readonly message: string
+  constructor(code: typeof codes[number]) {
+    this._tag = code
+    this.message = `fails with ${code}`
+  }
+}
+
+const [whenSet] = ["on"] as const
+
+/** A connector whose outside is a `World`. */
+export const MemoryConnector = Connector.make("memory")({
+  version: "1.0",
+  description: "Moves payloads between the subjects of a world in memory and channels.",
+  direction: "BIDIRECTIONAL",
+  stream: Schema.Struct({
+    subject: Schema.String.check(Schema.isPattern(/^\S+$/u, { expected: "a subject without white space" })),
+    limit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
+    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
+    lost: Schema.optionalKey(Schema.Boolean),
+    fails: Schema.optionalKey(Schema.Literals(codes)),
+    hangs: Schema.optionalKey(Schema.Literals(["open", "run", "stop"])),
+    throws: Schema.optionalKey(Schema.Boolean)
+  }),
+  config: Schema.Struct({
+    level: Schema.Literals(["INFO", "DEBUG"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("INFO" as const))),
+    discovery: Schema.Literals([whenSet, "hangs"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(whenSet))),
+    password: Schema.optionalKey(Schema.RedactedFromValue(Schema.String))
+  }),
+  failures: {
+    Away: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "1 second" } }),
+    INVALID_ARGUMENT: Failure.halt({ code: "INVALID_ARGUMENT", severity: "CRITICAL" }),
+    NOT_FOUND: Failure.halt({ code: "NOT_FOUND", severity: "CRITICAL" }),
+    PERMISSION_DENIED: Failure.halt({ code: "PERMISSION_DENIED", severity: "CRITICAL" }),
+    UNAUTHENTICATED: Failure.halt({ code: "UNAUTHENTICATED", severity: "CRITICAL" }),
+    RESOURCE_EXHAUSTED: Failure.halt({ code: "RESOURCE_EXHAUSTED", severity: "CRITICAL" }),
+    FAILED_PRECONDITION: Failure.halt({ code: "FAILED_PRECONDITION", severity: "CRITICAL" }),
+    UNAVAILABLE: Failure.halt({ code: "UNAVAILABLE", severity: "CRITICAL" }),
+    DEADLINE_EXCEEDED: Failure.halt({ code: "DEADLINE_EXCEEDED", severity: "CRITICAL" }),
+    DATA_LOSS: Failure.halt({ code: "DATA_LOSS", severity: "CRITICAL" }),
+    INTERNAL: Failure.halt({ code: "INTERNAL", severity: "CRITICAL" })
+  }
+})
+
+type Opened = Connector.StreamOf<
+  typeof MemoryConnector.definition.stream.Type,
+  typeof MemoryConnector.definition.config.Type
+>
+
+export interface Hooks {
+  readonly ingress: (stream: Opened) => Effect.Effect<Delivery.Source<Away | Fails>, Away | Fails, Scope.Scope>
+  readonly egress: (stream: Opened) => Effect.Effect<Delivery.Sink<Away | Fails>, Away | Fails, Scope.Scope>
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const text = (payload: Uint8Array) => new TextDecoder().decode(payload)
+
+const enter = Effect.fnUntraced(function*(world: World, { parameters }: Opened) {
+  const { fails, hangs, lost = false, subject } = parameters
+  if (fails !== undefined) return yield* Effect.fail(new Fails(fails))
+  if (hangs === "open") return yield* Effect.never
+  yield* world.enter(subject, lost)
+  if (hangs === "stop") yield* Effect.addFinalizer(() => Effect.never)
+})
+
+/** What the connector does, for a test to change some of it. */
+export const hooks = (world: World): Hooks => ({
+  ingress: Effect.fnUntraced(function*(stream) {
+    const { parameters: { hangs, subject } } = stream
+    yield* enter(world, stream)
+    const take = yield* world.reader(subject)
+    const at = world.at(subject)
+    return Delivery.acknowledged(
+      Stream.fromEffectRepeat(hangs === "run" ? Effect.never : take).pipe(
+        Stream.map((payloads) => ({
+          payloads: [bytes(payloads[0] ?? ""), ...payloads.slice(1).map(bytes)] as const,
+          ack: Effect.sync(() => {
+            at.acknowledged += payloads.length
+          })
+        })),
+        Stream.rechunk(1)
+      )
+    )
+  }),
+  egress: Effect.fnUntraced(function*(stream) {
+    const { parameters: { hangs, subject, throws = false } } = stream
+    yield* enter(world, stream)
+    return Delivery.sink({
+      idempotent: false,
+      deliver: (batch) => {
+        if (throws) throw new Error("the code of the sink has a bug")
+        return hangs === "run" ? Effect.never : world.write(subject, batch.map(({ payload }) => text(payload)))
+      },
+      check: world.check(subject)
+    })
+  })
+})
+
+export const layer = (
+  world: World,
+  { egress, ingress }: Hooks
+): Layer.Layer<Connector.Implemented<"memory">> =>
+  MemoryConnector.toLayer(Effect.gen(function*() {
+    const config = yield* MemoryConnector.Config
+    return {
+      ingress,
+      egress,
+      discover: Effect.flatMap(
+        config.get,
+        ({ discovery }) =>
+          discovery === "hangs"
+            ? Effect.never
+            : Effect.succeed([{ id: "offered", direction: "INGRESS" as const, parameters: { subject: "offered" } }])
+      )
+    }
+  }))
