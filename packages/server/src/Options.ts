@@ -5,6 +5,8 @@
  */
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import type * as Tls from "./Tls.ts"
 
 /**
  * @category models
@@ -17,6 +19,8 @@ export interface Options {
   readonly host?: string
   /** Port to listen on; 0 takes a free one. Default: 8000. */
   readonly port?: number
+  /** The certificate to serve with, and whose clients are let in. Default: none, plain text. */
+  readonly tls?: Tls.Options | undefined
   /** How long SetPayload waits for the first outcome of the streams it started. Default: 5 seconds. */
   readonly startTimeout?: Duration.Input
   /** How long a stopping stream's finalizers are waited for. Default: 5 seconds. */
@@ -48,6 +52,7 @@ export interface Resolved {
   readonly connectorId: string
   readonly host: string
   readonly port: number
+  readonly tls: Tls.Options | undefined
   readonly startTimeout: Duration.Duration
   readonly stopTimeout: Duration.Duration
   readonly discoverTimeout: Duration.Duration
@@ -68,6 +73,7 @@ export const resolve = (options: Options): Resolved => ({
   connectorId: options.connectorId,
   host: options.host ?? "0.0.0.0",
   port: options.port ?? 8000,
+  tls: options.tls,
   startTimeout: Duration.fromInputUnsafe(options.startTimeout ?? "5 seconds"),
   stopTimeout: Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds"),
   discoverTimeout: Duration.fromInputUnsafe(options.discoverTimeout ?? "5 seconds"),
@@ -78,15 +84,33 @@ export const resolve = (options: Options): Resolved => ({
   reflection: options.reflection ?? true
 })
 
+const tls: Config.Config<Tls.Options | undefined> = Config.flatMap(
+  Config.all([
+    Config.option(Config.NonEmptyString("KPS_TLS_CERT")),
+    Config.option(Config.Redacted("KPS_TLS_KEY")),
+    Config.option(Config.NonEmptyString("KPS_TLS_CLIENT_CA"))
+  ]),
+  ([cert, key, clientCa]) =>
+    Option.isNone(cert) && Option.isNone(key) && Option.isNone(clientCa)
+      ? Config.succeed(undefined)
+      // With one of them, the others have to be there: a connector does not serve in the clear for a misspelt variable.
+      : Config.all({
+        cert: Config.NonEmptyString("KPS_TLS_CERT"),
+        key: Config.Redacted("KPS_TLS_KEY"),
+        clientCa: Config.succeed(Option.getOrUndefined(clientCa))
+      })
+)
+
 /**
  * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
- * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`) and `KPS_REFLECTION` (`on` or `off`).
+ * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), and for TLS `KPS_TLS_CERT`,
+ * `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or PEM.
  *
  * @category configuration
  * @since 0.1.0
  */
 export const config: Config.Config<
-  Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">>
+  Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">> & Pick<Options, "tls">
 > = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
@@ -96,5 +120,6 @@ export const config: Config.Config<
   reflection: Config.Literals(["on", "off"], "KPS_REFLECTION").pipe(
     Config.withDefault("on" as const),
     Config.map((value) => value === "on")
-  )
+  ),
+  tls
 })

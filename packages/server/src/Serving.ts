@@ -18,6 +18,8 @@ import * as HealthRoutes from "./HealthRoutes.ts"
 import type { Resolved } from "./Options.ts"
 import * as ReflectionRoutes from "./ReflectionRoutes.ts"
 import type { RunningStreams } from "./RunningStreams.ts"
+import * as Tls from "./Tls.ts"
+import * as TlsRotation from "./TlsRotation.ts"
 import * as TransportWatch from "./TransportWatch.ts"
 
 /**
@@ -77,19 +79,22 @@ export const listen = Effect.fnUntraced(function*<Name extends string>(
   options: Resolved
 ): Effect.fn.Return<
   Served & { readonly host: string; readonly port: number },
-  GrpcServer.ListenFailed,
+  GrpcServer.ListenFailed | Tls.TlsUnusable,
   Needs<Name>
 > {
+  const tls = options.tls === undefined ? undefined : yield* Tls.load(options.tls)
   const served = yield* make(connector, options)
   const server = yield* GrpcServer.make({
     host: options.host,
     port: options.port,
     routes: served.routes,
+    tls,
     gracePeriod: options.gracePeriod,
     beforeClose: served.service.drain,
     // A Watch would use up the whole grace period.
     onClose: served.health.enter("Stopped")
   })
+  if (options.tls !== undefined && tls !== undefined) yield* TlsRotation.make(options.tls, tls, server.renew)
   const place = { connectorId: options.connectorId, host: server.host, port: server.port }
   yield* Effect.annotateLogs(Effect.logInfo("listening"), place)
   yield* Effect.addFinalizer(() => Effect.annotateLogs(Effect.logInfo("stopping"), place))

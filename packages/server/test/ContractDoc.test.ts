@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect } from "effect"
+import { ConfigProvider, Effect, Redacted } from "effect"
 import { readFileSync } from "node:fs"
 import { limits } from "../src/Http2Limits.ts"
 import * as Metadata from "../src/Metadata.ts"
@@ -38,7 +38,8 @@ describe("docs/contract.md", () => {
         connectorId: "c",
         errors: "inBand",
         setPayload: "perKind",
-        reflection: true
+        reflection: true,
+        tls: undefined
       })
       assert.deepStrictEqual(
         yield* read({
@@ -47,8 +48,21 @@ describe("docs/contract.md", () => {
           KPS_SET_PAYLOAD: "replaceAll",
           KPS_REFLECTION: "off"
         }),
-        { connectorId: "c", errors: "grpc", setPayload: "replaceAll", reflection: false }
+        { connectorId: "c", errors: "grpc", setPayload: "replaceAll", reflection: false, tls: undefined }
       )
+      const { tls } = yield* read({
+        CONNECTOR_INSTANCE_ID: "c",
+        KPS_TLS_CERT: "/tls/tls.crt",
+        KPS_TLS_KEY: "/tls/tls.key",
+        KPS_TLS_CLIENT_CA: "/tls/ca.crt"
+      })
+      assert.deepStrictEqual(tls, { cert: "/tls/tls.crt", key: Redacted.make("/tls/tls.key"), clientCa: "/tls/ca.crt" })
+      // In the clear only where nothing of TLS was asked for.
+      for (const name of ["KPS_TLS_CERT", "KPS_TLS_KEY", "KPS_TLS_CLIENT_CA"]) {
+        const only = yield* Effect.flip(read({ CONNECTOR_INSTANCE_ID: "c", [name]: "/tls/file" }))
+        assert.match(only.message, name === "KPS_TLS_CERT" ? /KPS_TLS_KEY/ : /KPS_TLS_CERT/)
+        assert.include(document, `\`${name}\``)
+      }
       for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD", "KPS_REFLECTION"]) {
         const wrong = { CONNECTOR_INSTANCE_ID: "c", [name]: name === "CONNECTOR_INSTANCE_ID" ? "" : "loud" }
         assert.include((yield* Effect.flip(read(wrong))).message, name)
