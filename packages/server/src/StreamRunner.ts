@@ -201,7 +201,8 @@ export class StreamRunner {
     const { channel, direction, id, parameters } = this.spec
     const asked = { id, channel, parameters, config: bound.config }
     return Effect.andThen(
-      run.stream.transport.requireConnected,
+      // What a subscription has brought can be delivered without the broker.
+      run.subscription.isOpen ? Effect.void : run.stream.transport.requireConnected,
       direction === "INGRESS"
         ? Option.match(bound.ingress, {
           onNone: () => unsupported,

@@ -381,6 +381,32 @@ describe("An egress stream", () => {
     })))
   })
 
+  it.effect("delivers what had come though the broker is away meanwhile, also by a sink that is opened again", () => {
+    const delivered: Array<string> = []
+    let calls = 0
+    return Effect.gen(function*() {
+      const broker = yield* TransportTest.TransportTest
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a", "b"])
+      yield* settle
+      yield* broker.disconnect
+      yield* pass(1_000)
+      assert.deepStrictEqual(delivered, ["a", "b"])
+      assert.strictEqual(yield* stateOf("1"), "Retrying")
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        Effect.succeed(Delivery.sink({
+          idempotent: true,
+          deliver: (batch) =>
+            Effect.suspend(() => {
+              if (++calls === 1) return Effect.fail(lost)
+              delivered.push(...texts(batch))
+              return Effect.void
+            })
+        }))
+    })))
+  })
+
   it.effect("halts where the table says so, unsubscribes, and counts what it had as dropped", () => {
     const calls: Array<string> = []
     return Effect.gen(function*() {
