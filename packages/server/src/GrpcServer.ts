@@ -125,8 +125,6 @@ export const make = Effect.fnUntraced(function*(
     socket.setKeepAlive(true, 60_000)
   })
   server.on("session", (session) => sessions.add(session, random.nextDoubleUnsafe()))
-  // Broken connections and bytes that are no HTTP/2 are the caller's affair; unheard they would end the process.
-  server.on("sessionError", () => {})
 
   yield* Effect.acquireRelease(
     listen(server, options),

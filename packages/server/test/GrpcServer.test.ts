@@ -267,6 +267,7 @@ describe("a server, called by @grpc/grpc-js", () => {
           stream.end()
         })
       yield* request({ ":authority": ":::: not a host" })
+      yield* request({ ":authority": "host:99999" })
       yield* request({ ":path": "*" })
       yield* request({ "content-type": "text/plain" })
       yield* request({ "grpc-timeout": "nonsense" })
@@ -566,7 +567,9 @@ describe("a server, called by @grpc/grpc-js", () => {
         yield* Effect.sleep("100 millis")
 
         const [took] = yield* Effect.timed(Scope.close(scope, Exit.void))
-        assert.strictEqual((yield* Fiber.join(call)).code, 14)
+        const { code, text } = yield* Fiber.join(call)
+        assert.strictEqual(code, 14)
+        assert.strictEqual(text, "the connector is shutting down")
         assert.isAtLeast(Duration.toMillis(took), 290)
         assert.isBelow(Duration.toMillis(took), 1500)
       }))
