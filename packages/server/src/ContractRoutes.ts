@@ -16,7 +16,8 @@ import type * as Scope from "effect/Scope"
 import type { Call, ConnectorService } from "./ConnectorService.ts"
 import { type ContractError, InternalError } from "./ContractError.ts"
 import * as ContractStatus from "./ContractStatus.ts"
-import type { Rpc } from "./ContractTable.ts"
+import { codeOf, type Rpc } from "./ContractTable.ts"
+import * as Spans from "./Spans.ts"
 import { reference } from "./StreamFault.ts"
 
 /**
@@ -54,19 +55,23 @@ export const make = Effect.fnUntraced(function*(
 
   const answer = <A, E extends ContractError, Reply>(
     rpc: Rpc,
-    { signal }: HandlerContext,
+    { requestHeader, signal }: HandlerContext,
     effect: Effect.Effect<A, E>,
     reply: (status: ResponseStatus, value: A | undefined) => Reply
   ): Promise<Reply> => {
     const told = effect.pipe(
       Effect.map((value) => reply(ContractStatus.ok, value)),
+      Effect.tap(Spans.answered("OK")),
       Effect.catchCause((cause) => Effect.flatMap(toError(rpc, cause), refuse))
     )
     const refuse = (error: ContractError): Effect.Effect<Reply, ConnectError> =>
-      options.errors === "grpc"
-        ? Effect.fail(ContractStatus.grpc(error))
-        : Effect.succeed(reply(ContractStatus.inBand(error), undefined))
-    return run(told, signal).then((exit) => {
+      Effect.andThen(
+        Spans.answered(codeOf(error)),
+        options.errors === "grpc"
+          ? Effect.fail(ContractStatus.grpc(error))
+          : Effect.succeed(reply(ContractStatus.inBand(error), undefined))
+      )
+    return run(Spans.call(rpc, requestHeader, told), signal).then((exit) => {
       if (Exit.isSuccess(exit)) return exit.value
       throw Result.getOrElse(Cause.findError(exit.cause), () => interrupted(signal))
     })

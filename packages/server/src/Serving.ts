@@ -6,7 +6,7 @@
 import type { ConnectRouter } from "@connectrpc/connect"
 import type { Connector } from "@kps/connector"
 import type { Events } from "@kps/events"
-import type { Transport } from "@kps/transport"
+import { Transport } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
@@ -15,9 +15,10 @@ import * as ContractRoutes from "./ContractRoutes.ts"
 import * as GrpcServer from "./GrpcServer.ts"
 import * as Health from "./Health.ts"
 import * as HealthRoutes from "./HealthRoutes.ts"
+import { Observer } from "./Insight.ts"
 import type { Resolved } from "./Options.ts"
 import * as ReflectionRoutes from "./ReflectionRoutes.ts"
-import type { RunningStreams } from "./RunningStreams.ts"
+import { RunningStreams } from "./RunningStreams.ts"
 import * as Tls from "./Tls.ts"
 import * as TlsRotation from "./TlsRotation.ts"
 import * as TransportWatch from "./TransportWatch.ts"
@@ -59,6 +60,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   options: Resolved
 ): Effect.fn.Return<Served, never, Needs<Name>> {
   const health = yield* Health.make
+  yield* observe(connector, options, health)
   yield* TransportWatch.make(health)
   const service = yield* ConnectorService.make(connector, options, health)
   const contract = yield* ContractRoutes.make(service, options)
@@ -66,6 +68,26 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   yield* Effect.addFinalizer(() => Effect.andThen(service.drain, health.enter("Stopped")))
   const known = options.reflection ? ReflectionRoutes.routes(health) : identity
   return { routes: (router) => known(HealthRoutes.routes(health)(contract(router))), service, health }
+})
+
+/** First of all, so that it is shown until everything else has ended. */
+const observe = Effect.fnUntraced(function*<Name extends string>(
+  { definition, name }: Connector.Any<Name>,
+  { connectorId }: Resolved,
+  health: Health.Health
+): Effect.fn.Return<void, never, Needs<Name>> {
+  const observer = yield* Observer
+  const transport = yield* Transport.Transport
+  const streams = yield* RunningStreams
+  yield* observer({
+    connectorId,
+    name,
+    version: definition.version,
+    phase: health.phase,
+    streams: streams.readings,
+    connection: transport.status,
+    transport: transport.stats
+  })
 })
 
 /**

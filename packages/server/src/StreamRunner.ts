@@ -19,6 +19,7 @@ import * as ConfirmedPump from "./ConfirmedPump.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
 import * as LossyPump from "./LossyPump.ts"
+import * as Spans from "./Spans.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
 import * as StreamPhase from "./StreamPhase.ts"
@@ -217,25 +218,32 @@ export class StreamRunner {
 
   private ingress(run: Run, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
-      const source = yield* Effect.suspend(open)
+      const source = yield* Spans.opening(this.spec, Effect.suspend(open))
       yield* this.opened(run)
-      switch (source._tag) {
-        case "Lossy":
-          return yield* LossyPump.run(source.payloads, run.stream)
-        case "Acknowledged":
-          return yield* ConfirmedPump.acknowledged(source.taken, run.stream)
-        case "Resumable":
-          return yield* source.run((codec, from) => ConfirmedPump.resumable(codec, from, this.position, run.stream))
-      }
+      yield* Spans.running(this.spec, this.counts, this.pump(source, run))
     })
+  }
+
+  private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Run) {
+    switch (source._tag) {
+      case "Lossy":
+        return LossyPump.run(source.payloads, stream)
+      case "Acknowledged":
+        return ConfirmedPump.acknowledged(source.taken, stream)
+      case "Resumable":
+        return source.run((codec, from) => ConfirmedPump.resumable(codec, from, this.position, stream))
+    }
   }
 
   private egress(run: Run, open: () => Opening<Delivery.Sink<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
-      const sink = yield* Effect.suspend(open)
-      const queue = yield* run.subscription.open
+      const [sink, queue] = yield* Spans.opening(
+        this.spec,
+        Effect.all([Effect.suspend(open), run.subscription.open])
+      )
       yield* this.opened(run)
-      yield* EgressPump.run(sink, queue, run.subscription, run.stream)
+      const delivering = EgressPump.run(sink, queue, run.subscription, run.stream)
+      yield* Spans.running(this.spec, this.counts, delivering)
     })
   }
 
