@@ -6,4 +6,5 @@
 export * as ClientError from "./ClientError.ts"
 export * as ConnectorClient from "./ConnectorClient.ts"
 export * as Endpoint from "./Endpoint.ts"
+export * as GrpcTransport from "./GrpcTransport.ts"
 export type { HealthStatus } from "./Health.ts"
