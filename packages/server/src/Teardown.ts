@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 
 // what only the one who started the process can mend; a transport's layer fails for what it was given alone
-const startedWrongly: ReadonlySet<unknown> = new Set(["ConfigError", "TransportError"])
+const startedWrongly: ReadonlySet<unknown> = new Set(["ConfigError", "TransportError", "TlsUnusable"])
 
 /**
  * For `NodeRuntime.runMain({ teardown })`: 0 when the connector was told to stop, 2 when it was started wrongly (an
