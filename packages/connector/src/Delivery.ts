@@ -51,7 +51,11 @@ export interface Positioned<out P> {
  * @since 0.1.0
  */
 export type Source<E, R = never> =
-  | { readonly _tag: "Lossy"; readonly payloads: Stream.Stream<Uint8Array, E, R> }
+  | {
+    readonly _tag: "Lossy"
+    readonly payloads: Stream.Stream<Uint8Array, E, R>
+    readonly drain?: Effect.Effect<void, never, R>
+  }
   | { readonly _tag: "Acknowledged"; readonly taken: Stream.Stream<Acked<E, R>, E, R> }
   | {
     readonly _tag: "Resumable"
@@ -66,10 +70,19 @@ export type Source<E, R = never> =
 /**
  * Nothing to acknowledge and nothing to resume (UDP, a sensor poll): at most once.
  *
+ * **Details**
+ *
+ * When the connector is told to end, reading stops where it is. A source that holds payloads it has already taken from
+ * outside gives `drain`, which then runs once: it takes no more, and `payloads` end after what is held; all of that is
+ * still published, as far as the grace period allows.
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const lossy = <E, R>(payloads: Stream.Stream<Uint8Array, E, R>): Source<E, R> => ({ _tag: "Lossy", payloads })
+export const lossy = <E, R>(
+  payloads: Stream.Stream<Uint8Array, E, R>,
+  options: { readonly drain?: Effect.Effect<void, never, R> } = {}
+): Source<E, R> => ({ _tag: "Lossy", payloads, ...options })
 
 /**
  * The outside keeps it until acknowledged (JetStream, AMQP, MQTT QoS 1).

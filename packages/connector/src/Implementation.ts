@@ -158,7 +158,11 @@ export const bind = <S, C, E extends Tagged, R>(
   const source = (self: Source<E, R>): Source<E, Scope.Scope> => {
     switch (self._tag) {
       case "Lossy":
-        return { _tag: "Lossy", payloads: stream(self.payloads) }
+        return {
+          _tag: "Lossy",
+          payloads: stream(self.payloads),
+          ...(self.drain === undefined ? {} : { drain: effect(self.drain) })
+        }
       case "Acknowledged":
         return {
           _tag: "Acknowledged",

@@ -3,11 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { Connector } from "@kps/connector"
+import type { Connector, Delivery } from "@kps/connector"
 import type { Channel, TransportError } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import * as Messages from "./Messages.ts"
 import * as Reading from "./Reading.ts"
 import { fromTransport, type GivenUp, TransportFailed } from "./StreamFault.ts"
@@ -25,7 +24,7 @@ import type { Supervision } from "./Supervision.ts"
  * @since 0.1.0
  */
 export const run = (
-  payloads: Stream.Stream<Uint8Array, Connector.Tagged, Scope.Scope>,
+  { drain, payloads }: Extract<Delivery.Source<Connector.Tagged, Scope.Scope>, { readonly _tag: "Lossy" }>,
   stream: Supervision
 ): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
   Effect.suspend(() => {
@@ -35,6 +34,7 @@ export const run = (
     counts.inFlight = () => inHand() - before
     return Reading.run(payloads, {
       draining: stream.draining,
+      drain,
       take: (array) => {
         stats.received += array.length
         return Messages.inSlices(array, stream.clock, (messages) => publish(messages, stream))

@@ -15,33 +15,38 @@ import * as Stream from "effect/Stream"
  * @category models
  * @since 0.1.0
  */
-export interface Options<A, E, R> {
-  /** When it succeeds no more is read. */
+export interface Options<A, RS, E, R> {
+  /** When it succeeds no more is read, unless there is `drain`. */
   readonly draining: Deferred.Deferred<void>
+  /** Then makes the source end after what it holds, and that is read to its end. */
+  readonly drain?: Effect.Effect<void, never, RS> | undefined
   /** Handles an array. The next one is read when it has succeeded. */
   readonly take: (array: Array.NonEmptyReadonlyArray<A>) => Effect.Effect<void, E, R>
 }
 
 /**
- * Reads to the end. A drain interrupts a read that waits, never the handling of an array.
+ * Reads to the end. A drain interrupts a read that waits, never the handling of an array; a source that can be drained
+ * is not interrupted, but read until it has ended.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const run = <A, ES, RS, E, R>(
   source: Stream.Stream<A, ES, RS>,
-  options: Options<A, E, R>
+  options: Options<A, RS, E, R>
 ): Effect.Effect<void, ES | E, RS | R> =>
   Effect.suspend(() => {
+    const { drain } = options
     const idle = Latch.makeUnsafe(true)
     const onTaken = Effect.suspend(() => {
       idle.openUnsafe()
       // Interrupted before it reads on.
-      return Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
+      return drain === undefined && Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
     })
     const read = Stream.runForEachArray(source, (array) => {
       idle.closeUnsafe()
       return Effect.andThen(options.take(array), onTaken)
     })
-    return Effect.raceFirst(read, Effect.andThen(Deferred.await(options.draining), idle.await))
+    const end = drain === undefined ? idle.await : Effect.andThen(drain, Effect.never)
+    return Effect.raceFirst(read, Effect.andThen(Deferred.await(options.draining), end))
   })

@@ -227,7 +227,7 @@ export class StreamRunner {
   private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Run) {
     switch (source._tag) {
       case "Lossy":
-        return LossyPump.run(source.payloads, stream)
+        return LossyPump.run(source, stream)
       case "Acknowledged":
         return ConfirmedPump.acknowledged(source.taken, stream)
       case "Resumable":

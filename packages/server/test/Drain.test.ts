@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Effect, Fiber, Latch, Queue, Stream } from "effect"
+import { type Cause, Effect, Fiber, Latch, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -28,6 +28,41 @@ const drain = (timeout: "10 seconds" | "1 hour" = "1 hour") =>
 const states = Effect.map(list, (all) => all.map(({ state }) => state._tag))
 
 describe("Draining", () => {
+  it.effect("reads a source that can be drained to its end, and publishes all it holds", () => {
+    const held = Effect.runSync(Queue.unbounded<string, Cause.Done>())
+    let drains = 0
+    return Effect.gen(function*() {
+      const seen = yield* collect("ch.1")
+      yield* apply([spec("1")])
+      yield* Queue.offerAll(held, ["a", "b", "c"])
+      yield* drain()
+
+      yield* settle
+      assert.deepStrictEqual(seen, ["a", "b", "c"])
+      assert.strictEqual(drains, 1)
+      assert.deepInclude(yield* statsOf("1"), { received: 3, published: 3, dropped: 0 })
+      assert.deepStrictEqual(yield* states, ["Done"])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        Effect.succeed(Delivery.lossy(Stream.map(Stream.rechunk(Stream.fromQueue(held), 1), bytes), {
+          drain: Effect.andThen(Effect.sync(() => (drains += 1)), Queue.end(held))
+        }))
+    })))
+  })
+
+  it.effect("waits no longer than it was given for a source that does not end when drained", () =>
+    Effect.gen(function*() {
+      yield* apply([spec("1")])
+      const drained = yield* Effect.forkChild(drain("10 seconds"))
+      yield* TestClock.adjust("9 seconds")
+      assert.isUndefined(drained.pollUnsafe())
+
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(drained)
+    }).pipe(Effect.provide(layer({
+      ingress: () => Effect.succeed(Delivery.lossy(Stream.never, { drain: Effect.void }))
+    }))))
+
   it.effect("reads no more, and publishes the array in hand before it ends", () => {
     const room = Latch.makeUnsafe()
     const queue = Effect.runSync(Queue.unbounded<string>())
