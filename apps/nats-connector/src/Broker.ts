@@ -30,6 +30,8 @@ export interface Subscription {
   readonly droppedBeyond: (count: number) => Effect.Effect<number>
   /** How many wait to be read. */
   readonly kept: () => number
+  /** Takes no more: `payloads` end after what the broker had sent until then. Within a second, or without the rest. */
+  readonly drain: Effect.Effect<void>
 }
 
 export interface Broker {
@@ -110,7 +112,7 @@ export const make = Effect.fnUntraced(function*(
     const { onLost, roundTrip, subscribe } = yield* connection
     const inbox = Inbox.make<BrokerLost | SubjectDenied>(inboxLimits)
     let denied: SubjectDenied | undefined
-    yield* Effect.acquireRelease(
+    const subscribed = yield* Effect.acquireRelease(
       Effect.sync(() =>
         subscribe(subject, {
           queue,
@@ -121,12 +123,17 @@ export const make = Effect.fnUntraced(function*(
           }
         })
       ),
-      (unsubscribe) => Effect.sync(unsubscribe)
+      ({ unsubscribe }) => Effect.sync(unsubscribe)
     )
     yield* Effect.acquireRelease(Effect.sync(() => onLost(inbox.fail)), (forget) => Effect.sync(forget))
     yield* answered(broker, roundTrip)
     if (denied !== undefined) return yield* denied
-    return { payloads: inbox.payloads, droppedBeyond: inbox.droppedBeyond, kept: inbox.kept }
+    return {
+      payloads: inbox.payloads,
+      droppedBeyond: inbox.droppedBeyond,
+      kept: inbox.kept,
+      drain: Effect.andThen(Effect.timeoutOption(subscribed.drain, "1 second"), Effect.sync(inbox.end))
+    }
   })
 
   const publish: Broker["publish"] = Effect.fnUntraced(function*(subject, payloads) {

@@ -33,9 +33,17 @@ export interface Connection {
       readonly onPayload: (payload: Uint8Array) => void
       readonly onDenied: (error: SubjectDenied) => void
     }
-  ) => () => void
+  ) => Subscribed
   /** Calls back once when the connection is over, at once when it is already; the result forgets the callback. */
   readonly onLost: (callback: (error: BrokerLost) => void) => () => void
+}
+
+/** A subscription of a connection. */
+export interface Subscribed {
+  /** At once: what the broker has sent and was not handed over is gone. */
+  readonly unsubscribe: () => void
+  /** Unsubscribes, and succeeds when everything that the broker had sent until then was handed over. */
+  readonly drain: Effect.Effect<void>
 }
 
 export interface Options {
@@ -104,7 +112,7 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
     refusals: (subject) => refusals.get(subject) ?? 0,
     subscribe: (subject, options) => {
       // the round trip that has to follow says so
-      if (nc.isClosed()) return () => {}
+      if (nc.isClosed()) return { unsubscribe: () => {}, drain: Effect.void }
       const subscription = nc.subscribe(subject, {
         ...(options.queue === undefined ? {} : { queue: options.queue }),
         callback: (error, message) => {
@@ -112,8 +120,15 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
           else options.onDenied(new SubjectDenied({ broker, subject, operation: "subscribe" }))
         }
       })
-      return () => {
-        if (!nc.isClosed() && !subscription.isClosed()) subscription.unsubscribe()
+      const isOver = () => nc.isClosed() || subscription.isClosed()
+      return {
+        unsubscribe: () => {
+          if (!isOver()) subscription.unsubscribe()
+        },
+        // it does not settle when the connection breaks meanwhile: whoever asks watches for that
+        drain: Effect.suspend(() =>
+          isOver() ? Effect.void : Effect.ignore(Effect.tryPromise(() => subscription.drain()))
+        )
       }
     },
     onLost

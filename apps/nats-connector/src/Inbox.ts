@@ -5,7 +5,9 @@
  * exactly. Nothing is built per message but its place in an array.
  */
 import type * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 
 export interface Options {
@@ -20,6 +22,8 @@ export interface Inbox<E> {
   readonly offer: (payload: Uint8Array) => void
   /** Ends the stream with an error, after what is still kept. */
   readonly fail: (error: E) => void
+  /** Ends the stream after what is still kept. What is offered later is not taken, and not counted. */
+  readonly end: () => void
   /** What was offered, array by array, without copies. To be run by one reader at a time. */
   readonly payloads: Stream.Stream<Uint8Array, E>
   /** How many were dropped so far. */
@@ -39,17 +43,18 @@ interface Chunk {
 const chunkLength = 1024
 
 export const make = <E>(options: Options): Inbox<E> => {
+  type Take = Pull.Pull<Arr.NonEmptyReadonlyArray<Uint8Array>, E>
   const chunks: Array<Chunk> = []
   let kept = 0
   let bytes = 0
   let dropped = 0
   let pinned: ArrayBufferLike | undefined
-  let failure: { readonly error: E } | undefined
-  let reader: ((effect: Effect.Effect<Arr.NonEmptyReadonlyArray<Uint8Array>, E>) => void) | undefined
+  let ended: Take | undefined
+  let reader: ((effect: Take) => void) | undefined
   let waking = false
   let watcher: { readonly count: number; readonly resume: (effect: Effect.Effect<number>) => void } | undefined
 
-  const take = (): Effect.Effect<Arr.NonEmptyReadonlyArray<Uint8Array>, E> | undefined => {
+  const take = (): Take | undefined => {
     const chunk = chunks.shift()
     if (chunk !== undefined) {
       kept -= chunk.payloads.length
@@ -57,7 +62,7 @@ export const make = <E>(options: Options): Inbox<E> => {
       // one cast: a chunk is made together with its first payload
       return Effect.succeed(chunk.payloads as Arr.NonEmptyArray<Uint8Array>)
     }
-    return failure === undefined ? undefined : Effect.fail(failure.error)
+    return ended
   }
 
   // All messages of one read of the socket come in one turn: the reader gets them as one array.
@@ -75,7 +80,7 @@ export const make = <E>(options: Options): Inbox<E> => {
     })
   }
 
-  const pull = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E>((resume) => {
+  const pull: Take = Effect.callback<Arr.NonEmptyReadonlyArray<Uint8Array>, E | Cause.Done>((resume) => {
     const taken = take()
     if (taken !== undefined) return resume(taken)
     reader = resume
@@ -84,9 +89,15 @@ export const make = <E>(options: Options): Inbox<E> => {
     })
   })
 
+  const end = (how: Take): void => {
+    if (ended !== undefined) return
+    ended = how
+    wake()
+  }
+
   return {
     offer: (payload) => {
-      if (failure !== undefined) return
+      if (ended !== undefined) return
       let last = chunks.at(-1)
       if (last !== undefined && last.payloads.length >= chunkLength) last = undefined
       // A view keeps the whole buffer it is a view of, which neighbours share: that is counted once a chunk.
@@ -110,11 +121,8 @@ export const make = <E>(options: Options): Inbox<E> => {
       }
       wake()
     },
-    fail: (error) => {
-      if (failure !== undefined) return
-      failure = { error }
-      wake()
-    },
+    fail: (error) => end(Effect.fail(error)),
+    end: () => end(Cause.done()),
     payloads: Stream.fromPull(Effect.succeed(pull)),
     dropped: () => dropped,
     kept: () => kept,

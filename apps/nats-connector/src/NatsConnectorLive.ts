@@ -27,7 +27,7 @@ const ingress = Effect.fnUntraced(function*(
   const subscription = yield* outside.subscribe(subject, { queue })
   yield* reportDrops({ streamId: stream.id, subject, subscription })
   yield* Effect.logDebug("subscribed outside")
-  return Delivery.lossy(subscription.payloads)
+  return Delivery.lossy(subscription.payloads, { drain: subscription.drain })
 }, annotated)
 
 const egress = Effect.fnUntraced(function*(

@@ -16,7 +16,7 @@ const connection = () => {
     publish: (subject) => void published.push(subject),
     roundTrip: Effect.void,
     refusals: () => 0,
-    subscribe: () => () => {},
+    subscribe: () => ({ unsubscribe: () => {}, drain: Effect.void }),
     onLost: (callback) => {
       listeners.add(callback)
       return () => void listeners.delete(callback)

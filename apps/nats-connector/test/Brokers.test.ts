@@ -82,6 +82,23 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
         for (const count of counts) assert.isAbove(count, 100)
       }))
 
+    it.effect("drains a subscription: what the broker had sent is given, what comes later is not taken", () =>
+      Effect.gen(function*() {
+        const server = yield* natsServer()
+        const nc = yield* natsClient(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const subscription = yield* broker.subscribe("in", { queue: undefined })
+        for (let i = 0; i < 5_000; i++) nc.publish("in", "before")
+        yield* Effect.promise(() => nc.flush())
+        yield* subscription.drain
+        nc.publish("in", "after")
+        yield* Effect.promise(() => nc.flush())
+
+        const taken = yield* Stream.runCollect(subscription.payloads)
+        assert.strictEqual(taken.length, 5_000)
+        assert.isTrue(taken.every((payload) => payload.length === "before".length))
+      }))
+
     it.effect("fails the streams of a broker that is killed, and finds it again", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()

@@ -27,6 +27,17 @@ describe("Inbox", () => {
       assert.isTrue(arrays[0]!.every((payload, i) => payload === sent[i]))
     }))
 
+  it.effect("ends after what is kept, and takes no more", () =>
+    Effect.gen(function*() {
+      const inbox = Inbox.make<never>(limits)
+      inbox.offer(numbered(1))
+      inbox.end()
+      inbox.offer(numbered(2))
+
+      assert.deepStrictEqual((yield* Stream.runCollect(inbox.payloads)).map(number), [1])
+      assert.strictEqual(inbox.dropped(), 0)
+    }))
+
   it.effect("keeps the order while its reader stops and goes", () =>
     Effect.gen(function*() {
       const inbox = Inbox.make<"end">(limits)

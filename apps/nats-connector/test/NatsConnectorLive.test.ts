@@ -34,7 +34,8 @@ const world = (broker: Partial<Broker> = {}) => {
                   return {
                     payloads: Stream.make(new Uint8Array([1]), new Uint8Array([2])),
                     droppedBeyond: () => Effect.never,
-                    kept: () => 0
+                    kept: () => 0,
+                    drain: Effect.sync(() => void told.push("drain"))
                   }
                 }),
                 () => Effect.sync(() => void told.push("unsubscribe"))
@@ -141,7 +142,13 @@ describe("NatsConnectorLive", () => {
   it.effect("fails the source when the broker is lost", () => {
     const lost = new BrokerLost({ broker: url, cause: "gone" })
     const { layer } = world({
-      subscribe: () => Effect.succeed({ payloads: Stream.fail(lost), droppedBeyond: () => Effect.never, kept: () => 0 })
+      subscribe: () =>
+        Effect.succeed({
+          payloads: Stream.fail(lost),
+          droppedBeyond: () => Effect.never,
+          kept: () => 0,
+          drain: Effect.void
+        })
     })
     return Effect.gen(function*() {
       const source = yield* openIngress({ subject: "in", broker: url })
