@@ -9,7 +9,16 @@ import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Answer from "./Answer.ts"
-import { DeadlineExceeded, InvalidRequest, Rejected, type Rpc, StreamsFailed, Unreachable } from "./ClientError.ts"
+import {
+  CertificateRefused,
+  DeadlineExceeded,
+  InvalidRequest,
+  Rejected,
+  type Rpc,
+  StreamsFailed,
+  Unreachable
+} from "./ClientError.ts"
+import * as Handshake from "./Handshake.ts"
 
 /**
  * Which method is called where.
@@ -30,7 +39,7 @@ export interface Call {
  * @category models
  * @since 0.1.0
  */
-export type Failed = Unreachable | DeadlineExceeded | Rejected
+export type Failed = Unreachable | CertificateRefused | DeadlineExceeded | Rejected
 
 /**
  * The error for any refusal.
@@ -80,7 +89,7 @@ export const notApplied = (call: Call, answer: Answer.Answer): InvalidRequest | 
     : refused(call, answer)
 }
 
-const systemCode = /^(E[A-Z0-9]+|ERR_HTTP2_\w+)$/
+const systemCode = /^(E[A-Z0-9]+|ERR_(HTTP2|SSL|TLS)_[\w/]+)$/
 
 const isNetwork = ({ cause, code }: ConnectError): boolean =>
   // this side cancels only what is interrupted, and for that nobody waits: the connection broke
@@ -89,7 +98,8 @@ const isNetwork = ({ cause, code }: ConnectError): boolean =>
 
 // a host with several addresses fails with an error for each, and no text of its own
 const textOf = ({ cause, rawMessage }: ConnectError): string =>
-  rawMessage === "" && cause instanceof AggregateError ? cause.errors.map(String).join(", ") : rawMessage
+  Handshake.describe(cause) ??
+    (rawMessage === "" && cause instanceof AggregateError ? cause.errors.map(String).join(", ") : rawMessage)
 
 const thrown = <E>(call: Call, cause: unknown, refuse: (call: Call, answer: Answer.Answer) => E): E | Failed => {
   const { deadline, endpoint, rpc } = call
@@ -99,6 +109,8 @@ const thrown = <E>(call: Call, cause: unknown, refuse: (call: Call, answer: Answ
   }
   // the one way to tell what the other side said from what happened on this side
   if (error.isWireError) return refuse(call, Answer.ofGrpc(error))
+  const refusal = Handshake.refusal(error.cause)
+  if (refusal !== undefined) return new CertificateRefused({ endpoint, rpc, ...refusal, cause: error })
   if (isNetwork(error)) return new Unreachable({ endpoint, rpc, text: textOf(error), cause: error })
   const code = ResponseCodes.fromGrpc(error.code)
   return new Rejected({

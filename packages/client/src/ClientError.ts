@@ -186,6 +186,36 @@ export class Unreachable extends Schema.TaggedError<Unreachable>(
 }
 
 /**
+ * The connector is there, and one side does not accept the certificate of the other.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CertificateRefused extends Schema.TaggedError<CertificateRefused>(
+  "@kps/client/ClientError/CertificateRefused"
+)("CertificateRefused", {
+  endpoint: Schema.String,
+  rpc: Rpc,
+  /** The connector's certificate, by this side; or this side's, or its absence, by the connector. */
+  whose: Schema.Literals(["connector", "client"]),
+  /** What is wrong with it. */
+  text: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return this.whose === "connector"
+      ? `the certificate of the connector at ${this.endpoint} is refused: ${cut(this.text)}`
+      : `the connector at ${this.endpoint} refuses the certificate of this client: ${cut(this.text)}`
+  }
+  get code(): FailureCode {
+    return "UNAUTHENTICATED"
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * The call's deadline passed before the connector answered. What was asked for may have happened all the same.
  *
  * @category errors
@@ -250,7 +280,13 @@ export class Rejected extends Schema.TaggedError<Rejected>(
  * @category errors
  * @since 0.1.0
  */
-export const GetPayloadError = Schema.Union([InvalidRequest, Unreachable, DeadlineExceeded, Rejected])
+export const GetPayloadError = Schema.Union([
+  InvalidRequest,
+  Unreachable,
+  CertificateRefused,
+  DeadlineExceeded,
+  Rejected
+])
 
 /**
  * @category errors
@@ -264,7 +300,14 @@ export type GetPayloadError = typeof GetPayloadError.Type
  * @category errors
  * @since 0.1.0
  */
-export const SetPayloadError = Schema.Union([InvalidRequest, StreamsFailed, Unreachable, DeadlineExceeded, Rejected])
+export const SetPayloadError = Schema.Union([
+  InvalidRequest,
+  StreamsFailed,
+  Unreachable,
+  CertificateRefused,
+  DeadlineExceeded,
+  Rejected
+])
 
 /**
  * @category errors
@@ -278,7 +321,13 @@ export type SetPayloadError = typeof SetPayloadError.Type
  * @category errors
  * @since 0.1.0
  */
-export const GetEventsError = Schema.Union([InvalidRequest, Unreachable, DeadlineExceeded, Rejected])
+export const GetEventsError = Schema.Union([
+  InvalidRequest,
+  Unreachable,
+  CertificateRefused,
+  DeadlineExceeded,
+  Rejected
+])
 
 /**
  * @category errors
@@ -292,7 +341,7 @@ export type GetEventsError = typeof GetEventsError.Type
  * @category errors
  * @since 0.1.0
  */
-export const HealthError = Schema.Union([Unreachable, DeadlineExceeded, Rejected])
+export const HealthError = Schema.Union([Unreachable, CertificateRefused, DeadlineExceeded, Rejected])
 
 /**
  * @category errors

@@ -29,6 +29,7 @@ import type { GetEventsError, GetPayloadError, HealthError, SetPayloadError } fr
 import * as Endpoint from "./Endpoint.ts"
 import * as GrpcTransport from "./GrpcTransport.ts"
 import * as Health from "./Health.ts"
+import type * as Tls from "./Tls.ts"
 
 /**
  * @category models
@@ -43,6 +44,8 @@ export interface Options {
   readonly deadline?: Duration.Input
   /** Largest reply that is read, in bytes. Default: 4 MiB. */
   readonly readMaxBytes?: number
+  /** TLS 1.2 or later; `{}` checks the connector's certificate with the authorities that Node knows. Default: plain text. */
+  readonly tls?: Tls.Options | undefined
 }
 
 /**
@@ -195,7 +198,7 @@ export const make = (options: MakeOptions): ConnectorClient["Service"] => {
 }
 
 /**
- * Layer that calls a connector over gRPC, without TLS.
+ * Layer that calls a connector over gRPC, with TLS where `tls` says so.
  *
  * **Details**
  *
@@ -205,12 +208,16 @@ export const make = (options: MakeOptions): ConnectorClient["Service"] => {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<ConnectorClient, Endpoint.InvalidEndpoint> =>
+export const layer = (options: Options): Layer.Layer<ConnectorClient, Endpoint.InvalidEndpoint | Tls.InvalidTls> =>
   Layer.effect(
     ConnectorClient,
     Effect.gen(function*() {
       const endpoint = yield* Endpoint.parse(options.endpoint)
-      const transport = yield* GrpcTransport.make({ endpoint, readMaxBytes: options.readMaxBytes ?? 4 << 20 })
+      const transport = yield* GrpcTransport.make({
+        endpoint,
+        readMaxBytes: options.readMaxBytes ?? 4 << 20,
+        tls: options.tls
+      })
       return make({ transport, endpoint, connectorId: options.connectorId, deadline: options.deadline ?? "10 seconds" })
     })
   )
@@ -223,7 +230,7 @@ export const layer = (options: Options): Layer.Layer<ConnectorClient, Endpoint.I
  */
 export const layerConfig = (
   options: Config.Wrap<Options>
-): Layer.Layer<ConnectorClient, Endpoint.InvalidEndpoint | Config.ConfigError> =>
+): Layer.Layer<ConnectorClient, Endpoint.InvalidEndpoint | Tls.InvalidTls | Config.ConfigError> =>
   Layer.unwrap(Effect.map(Config.unwrap(options), layer))
 
 /**

@@ -238,7 +238,7 @@ describe("the types", () => {
     expectTypeOf<ErrorOf<ReturnType<Service["setPayload"]>>>().toEqualTypeOf<ClientError.SetPayloadError>()
     expectTypeOf<ErrorOf<ReturnType<Service["health"]>>>().toEqualTypeOf<ClientError.HealthError>()
     expectTypeOf<ClientError.SetPayloadError["_tag"]>().toEqualTypeOf<
-      "InvalidRequest" | "StreamsFailed" | "Unreachable" | "DeadlineExceeded" | "Rejected"
+      "InvalidRequest" | "StreamsFailed" | "Unreachable" | "CertificateRefused" | "DeadlineExceeded" | "Rejected"
     >()
     expectTypeOf<Exclude<ClientError.SetPayloadError, ClientError.GetPayloadError>>().toEqualTypeOf<
       ClientError.StreamsFailed
