@@ -11,15 +11,16 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as broker from "./internal/broker.ts"
 import * as Counters from "./internal/Counters.ts"
+import * as environment from "./internal/environment.ts"
+import * as identity from "./internal/identity.ts"
 import * as nats from "./internal/nats.ts"
 import * as servers from "./internal/servers.ts"
 import { NatsConnection } from "./NatsConnection.ts"
+import type { Credentials, Tls } from "./NatsSecurity.ts"
 import { Transport } from "./Transport.ts"
 import { InvalidOption, TransportError } from "./TransportError.ts"
 
@@ -29,7 +30,7 @@ import { InvalidOption, TransportError } from "./TransportError.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Credentials {
   /**
    * Servers of one cluster, at least one, as `nats://host:port` or `tls://host:port`; the port defaults to 4222, the
    * scheme to `nats`. `tls` refuses a server without TLS before any credential is sent. User info (`user:password@`, or
@@ -39,12 +40,11 @@ export interface Options {
   readonly servers: ReadonlyArray<string>
   /** Name of this client in the server's monitoring and logs. Default: "kps". */
   readonly name?: string | undefined
-  /** Token; excludes `user`. Default: none. */
-  readonly token?: Redacted.Redacted | undefined
-  /** User; its password is in `password`. Default: none. */
-  readonly user?: string | undefined
-  /** Password of `user`. Default: none. */
-  readonly password?: Redacted.Redacted | undefined
+  /**
+   * How to check servers, and what to show them; given, every server has to speak TLS, `nats://` ones too. Without it, TLS
+   * is spoken with `tls://` servers and with those that ask for it. Default: none.
+   */
+  readonly tls?: Tls | undefined
   /** How long one address of a server has to greet us. Default: 5 seconds. */
   readonly connectTimeout?: Duration.Input | undefined
   /** Wait after the first failed try at all servers; doubles each time, give or take a quarter. Default: 250 ms. */
@@ -89,17 +89,18 @@ const millis = (option: string, input: Duration.Input) => positive(option, Durat
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Context.Context<Transport | NatsConnection>, TransportError, Scope.Scope> {
-  const { name = "kps", password, token, user } = options
-  if (token !== undefined && user !== undefined) return yield* invalid("token", "it is given together with a user")
-  if (password !== undefined && user === undefined) return yield* invalid("password", "it is given without a user")
+  const { creds, name = "kps", nkeySeed, password, tls, token, user } = options
+  const credentials = { token, user, password, nkeySeed, creds }
+  yield* identity.check({ credentials, tls })
   const maxPayloads = yield* positive("maxBufferedPayloads", options.maxBufferedPayloads ?? 65_536)
   const maxBytes = yield* positive("maxBufferedBytes", options.maxBufferedBytes ?? 8_388_608)
   const counters = Counters.make()
   const subscriptions = nats.makeSubscriptions()
   const connection = yield* broker.make({
-    servers: yield* Effect.fromResult(servers.parse(options.servers, token !== undefined || user !== undefined)),
+    servers: yield* Effect.fromResult(servers.parse(options.servers, identity.hasCredentials(credentials))),
     name,
-    credentials: { token, user, password },
+    credentials,
+    tls,
     connectTimeoutMillis: yield* millis("connectTimeout", options.connectTimeout ?? "5 seconds"),
     reconnectDelayMillis: yield* millis("reconnectDelay", options.reconnectDelay ?? "250 millis"),
     maxReconnectDelayMillis: yield* millis("maxReconnectDelay", options.maxReconnectDelay ?? "5 seconds"),
@@ -149,38 +150,22 @@ export const layerConfig = (
 ): Layer.Layer<Transport | NatsConnection, TransportError | Config.ConfigError> =>
   Layer.effectContext(Effect.flatMap(Config.unwrap(options), make))
 
-const defaultServer = "nats://127.0.0.1:4222"
-
-const environment = Config.all({
-  servers: Config.option(Config.String("NATS_BROKER")),
-  name: Config.option(Config.String("NATS_NAME")),
-  token: Config.option(Config.Redacted("NATS_TOKEN")),
-  user: Config.option(Config.String("NATS_USER")),
-  password: Config.option(Config.Redacted("NATS_PASSWORD"))
-})
-
 /**
  * Layer with the documented environment.
  *
  * **Details**
  *
  * `NATS_BROKER` is one server or several with commas between; unset it means `nats://127.0.0.1:4222`, with a warning.
- * `NATS_NAME`, `NATS_TOKEN`, `NATS_USER` and `NATS_PASSWORD` are optional. Everything else has its default.
+ * All others are optional, and what no variable is for has its default:
+ *
+ * - `NATS_NAME`: name of the client
+ * - `NATS_TOKEN`, or `NATS_TOKEN_FILE` with its path
+ * - `NATS_USER` with `NATS_PASSWORD`, or with `NATS_PASSWORD_FILE` with its path
+ * - `NATS_NKEY_SEED_FILE`, `NATS_CREDS_FILE`: paths
+ * - `NATS_TLS_CA`, `NATS_TLS_CERT`, `NATS_TLS_KEY`: paths; one of them makes TLS a must
  *
  * @category layers
  * @since 0.1.0
  */
 export const layerEnv: Layer.Layer<Transport | NatsConnection, TransportError | Config.ConfigError> = Layer
-  .effectContext(
-    Effect.gen(function*() {
-      const given = yield* environment
-      if (Option.isNone(given.servers)) yield* Effect.logWarning(`NATS_BROKER is not set, using ${defaultServer}`)
-      return yield* make({
-        servers: Option.getOrElse(given.servers, () => defaultServer).split(","),
-        name: Option.getOrUndefined(given.name),
-        token: Option.getOrUndefined(given.token),
-        user: Option.getOrUndefined(given.user),
-        password: Option.getOrUndefined(given.password)
-      })
-    })
-  )
+  .effectContext(Effect.flatMap(environment.options, make))

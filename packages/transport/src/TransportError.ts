@@ -58,6 +58,32 @@ export class AuthorizationFailed extends Schema.TaggedError<AuthorizationFailed>
 }
 
 /**
+ * A file with credentials, or with what TLS needs, cannot be read or does not hold what it must. Retryable, since the
+ * connection goes on trying, and reads it with each try.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>(
+  "@kps/transport/TransportError/CredentialsUnreadable"
+)("CredentialsUnreadable", {
+  option: Schema.String,
+  /** None where the option was given as it is. */
+  file: Schema.UndefinedOr(Schema.String),
+  /** Never a part of what the file holds. */
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `cannot use ${quoted(this.option)}${
+      this.file === undefined ? "" : ` of ${quoted(this.file)}`
+    }: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
  * The broker is away now, or went away in the middle of the operation.
  *
  * **Details**
@@ -251,6 +277,7 @@ export class AlreadyRun extends Schema.TaggedError<AlreadyRun>(
 export const TransportErrorReason = Schema.Union([
   ConnectionFailed,
   AuthorizationFailed,
+  CredentialsUnreadable,
   NotConnected,
   InvalidServer,
   InvalidOption,

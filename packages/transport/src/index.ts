@@ -5,6 +5,7 @@
  */
 export * as Channel from "./Channel.ts"
 export * as NatsConnection from "./NatsConnection.ts"
+export * as NatsSecurity from "./NatsSecurity.ts"
 export * as NatsTransport from "./NatsTransport.ts"
 export * as Transport from "./Transport.ts"
 export * as TransportError from "./TransportError.ts"

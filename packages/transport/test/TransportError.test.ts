@@ -7,6 +7,7 @@ const {
   AuthorizationFailed,
   Closed,
   ConnectionFailed,
+  CredentialsUnreadable,
   InvalidChannel,
   InvalidOption,
   InvalidServer,
@@ -29,6 +30,16 @@ const table: ReadonlyArray<readonly [Module.TransportErrorReason, retryable: boo
     new AuthorizationFailed({ servers: ["a:1"], cause: new Error("'Authorization Violation'") }),
     true,
     "credentials refused by a:1: 'Authorization Violation'"
+  ],
+  [
+    new CredentialsUnreadable({ option: "creds", file: "/run/a", problem: "ENOENT" }),
+    true,
+    "cannot use \"creds\" of \"/run/a\": ENOENT"
+  ],
+  [
+    new CredentialsUnreadable({ option: "tls.key", file: undefined, problem: "ERR_OSSL_BAD_DECRYPT" }),
+    true,
+    "cannot use \"tls.key\": ERR_OSSL_BAD_DECRYPT"
   ],
   [new NotConnected({ servers: ["a:1"], handedOver: 0, cause }), true, "not connected to a:1: connection refused"],
   [

@@ -12,7 +12,14 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ConnectionStatus } from "../Transport.ts"
-import { AuthorizationFailed, Closed, ConnectionFailed, NotConnected, TransportError } from "../TransportError.ts"
+import {
+  AuthorizationFailed,
+  Closed,
+  ConnectionFailed,
+  CredentialsUnreadable,
+  NotConnected,
+  TransportError
+} from "../TransportError.ts"
 import type { Counters } from "./Counters.ts"
 import * as dialling from "./dial.ts"
 import { Link } from "./Link.ts"
@@ -193,8 +200,10 @@ const withGossip = (servers: ReadonlyArray<Server>, others: ReadonlyArray<Server
 const isAuthorization = (cause: unknown): boolean =>
   cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError
 
-/** What a try at several servers came to: refused credentials are worth more to know than a silent server. */
+/** What a try at several servers came to: what is wrong with credentials is worth more to know than a silent server. */
 const failureOf = (failed: ReadonlyArray<dialling.DialFailed>): TransportError => {
+  const unreadable = failed.map(({ cause }) => cause).find((cause) => cause instanceof CredentialsUnreadable)
+  if (unreadable !== undefined) return new TransportError({ reason: unreadable })
   const refused = failed.find(({ cause }) => isAuthorization(cause))
   const reason = refused === undefined
     ? new ConnectionFailed({ servers: failed.map(({ server }) => server.name), cause: failed.at(-1)?.cause })

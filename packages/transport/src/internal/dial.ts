@@ -1,16 +1,15 @@
 /** One try to connect to one server: the promise edge to the client, which leaves nothing behind when it fails. */
-import { connect, errors, type NatsConnection, type TlsOptions } from "@nats-io/transport-node"
+import { connect, errors, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import * as Predicate from "effect/Predicate"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { channel } from "node:diagnostics_channel"
 import type { Socket } from "node:net"
-import { isIP } from "node:net"
-import type { Credentials, Server } from "./servers.ts"
+import * as identity from "./identity.ts"
+import type { Server } from "./servers.ts"
 
-export interface Options {
+export interface Options extends identity.Identity {
   readonly name: string
-  readonly credentials: Credentials
   readonly connectTimeoutMillis: number
 }
 
@@ -21,7 +20,7 @@ export interface Dialled {
   readonly destroy: () => void
 }
 
-/** Why it failed: what the client threw. */
+/** Why it failed: what the client threw, or what could not be read. */
 export class DialFailed {
   readonly _tag = "DialFailed"
   readonly server: Server
@@ -32,15 +31,20 @@ export class DialFailed {
   }
 }
 
-const told = (cause: unknown, options: Options): unknown =>
-  cause instanceof errors.TimeoutError ? new Error(`no answer within ${options.connectTimeoutMillis} ms`) : cause
+const told = (cause: unknown, { connectTimeoutMillis }: Options, { tls }: NodeConnectionOptions): unknown => {
+  if (cause instanceof errors.TimeoutError) return new Error(`no answer within ${connectTimeoutMillis} ms`)
+  // with TLS 1.3 a server refuses it after the handshake, and the reset can overtake its reason
+  const reset = tls?.cert === undefined && tls !== undefined && hasCode(cause, "ECONNRESET")
+  return reset ? new Error("connection reset by the server, which may want a client certificate", { cause }) : cause
+}
+
+const hasCode = (cause: unknown, code: string): boolean => Predicate.hasProperty(cause, "code") && cause.code === code
 
 /** The client's longest possible interval: `Link` has pings of its own. */
 const never = 2 ** 31 - 1
 
 // The client reconnects no connection: a broken one is closed, and its buffers with it, so that nothing is sent twice.
-const clientOptions = (server: Server, options: Options) => {
-  const { password, token, user } = server.credentials ?? options.credentials
+const clientOptions = (server: Server, options: Options): NodeConnectionOptions => {
   const host = server.host.includes(":") ? `[${server.host}]` : server.host
   return {
     servers: [`${host}:${server.port}`],
@@ -49,25 +53,26 @@ const clientOptions = (server: Server, options: Options) => {
     reconnect: false,
     ignoreClusterUpdates: true,
     pingInterval: never,
-    noAsyncTraces: true,
-    ...(token === undefined ? {} : { token: Redacted.value(token) }),
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { pass: Redacted.value(password) }),
-    ...(server.tls ? { tls: tlsOptions(server) } : {})
+    noAsyncTraces: true
   }
 }
 
-// An object makes the client refuse a server that offers no TLS, before it sends credentials. For an IP address it
-// leaves the name to check empty, and Node would then accept a certificate for "localhost".
-const tlsOptions = (server: Server): TlsOptions => isIP(server.host) === 0 ? {} : { host: server.host } as TlsOptions // one cast: it hands all of them to `tls.connect`
+/** Connects as who the files say now, or fails with what they lack or what the client threw. */
+export const dial = (server: Server, options: Options): Effect.Effect<Dialled, DialFailed> =>
+  identity.clientOptions(server, options).pipe(
+    Effect.mapError((cause) => new DialFailed(server, cause)),
+    Effect.flatMap((shown) => connected(server, options, { ...clientOptions(server, options), ...shown }))
+  )
 
 /**
- * Connects, or fails with what the client threw.
- *
  * The client forgets the socket of a try that fails in the middle (a host that takes connections and says nothing),
  * and has no way to give up one. So the sockets of this try are noted where Node makes them.
  */
-export const dial = (server: Server, options: Options): Effect.Effect<Dialled, DialFailed> =>
+const connected = (
+  server: Server,
+  options: Options,
+  given: NodeConnectionOptions
+): Effect.Effect<Dialled, DialFailed> =>
   Effect.callback((resume) => {
     const sockets = new Set<Socket>()
     let over = false
@@ -86,7 +91,7 @@ export const dial = (server: Server, options: Options): Effect.Effect<Dialled, D
       for (const socket of sockets) socket.destroy()
     }
     created.subscribe(onSocket)
-    storage.run(true, () => connect(clientOptions(server, options))).then(
+    storage.run(true, () => connect(given)).then(
       (client) => {
         if (!over) return resume(Effect.succeed({ server, client, destroy }))
         destroy()
@@ -94,7 +99,7 @@ export const dial = (server: Server, options: Options): Effect.Effect<Dialled, D
       },
       (cause) => {
         destroy()
-        resume(Effect.fail(new DialFailed(server, told(cause, options))))
+        resume(Effect.fail(new DialFailed(server, told(cause, options, given))))
       }
     ).catch(() => undefined).finally(() => {
       created.unsubscribe(onSocket)

@@ -2,14 +2,8 @@
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { isIPv4, isIPv6 } from "node:net"
+import type { Credentials } from "../NatsSecurity.ts"
 import { InvalidServer, TransportError } from "../TransportError.ts"
-
-/** Who we say we are. */
-export interface Credentials {
-  readonly token?: Redacted.Redacted | undefined
-  readonly user?: string | undefined
-  readonly password?: Redacted.Redacted | undefined
-}
 
 export interface Server {
   /** For people: `host:port`, or `tls://host:port`; never with user info. */
