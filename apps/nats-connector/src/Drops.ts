@@ -24,7 +24,10 @@ const pause = "1 second"
 /** The alert is cleared when so long nothing was dropped. */
 const quiet = "10 seconds"
 
-/** Reports for as long as the scope is open; at its end, what was taken from outside and not handed on. */
+/**
+ * Reports for as long as the scope is open; at its end, what was dropped since the last report, and what was taken from
+ * outside and not handed on. The alert ends with the scope: whoever opens the stream again begins without one.
+ */
 export const reportDrops = Effect.fnUntraced(function*(options: {
   readonly streamId: string
   readonly subject: string
@@ -32,18 +35,29 @@ export const reportDrops = Effect.fnUntraced(function*(options: {
 }): Effect.fn.Return<void, never, Events.Events | Scope.Scope> {
   const { streamId, subject, subscription } = options
   const events = yield* Events.Events
+  let told = 0
 
-  yield* Effect.addFinalizer(() => {
+  const log = (total: number): Effect.Effect<void> => {
+    const dropped = total - told
+    told = total
+    return Effect.logWarning("messages from outside are dropped").pipe(
+      Effect.annotateLogs({ dropped, droppedInAll: total })
+    )
+  }
+
+  yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
+    const total = yield* Effect.timeoutOption(subscription.droppedBeyond(told), "0 millis")
+    if (Option.isSome(total)) yield* log(total.value)
+    yield* events.clear(messagesDropped, { streamId })
     const kept = subscription.kept()
-    return kept === 0 ? Effect.void : Effect.logWarning("messages taken from outside end with the stream").pipe(
+    if (kept === 0) return
+    yield* Effect.logWarning("messages taken from outside end with the stream").pipe(
       Effect.annotateLogs({ dropped: kept })
     )
-  })
+  }))
 
-  const report = Effect.fnUntraced(function*(before: number, total: number) {
-    yield* Effect.logWarning("messages from outside are dropped").pipe(
-      Effect.annotateLogs({ dropped: total - before, droppedInAll: total })
-    )
+  const report = Effect.fnUntraced(function*(total: number) {
+    yield* log(total)
     const metadata = StreamEvents.metadata({
       errorMessage: `${total} messages on "${subject}" were dropped`,
       streamId,
@@ -54,12 +68,10 @@ export const reportDrops = Effect.fnUntraced(function*(options: {
   })
 
   yield* Effect.gen(function*() {
-    let told = 0
     while (true) {
       let total = Option.some(yield* subscription.droppedBeyond(told))
       while (Option.isSome(total)) {
-        yield* report(told, total.value)
-        told = total.value
+        yield* report(total.value)
         total = yield* Effect.timeoutOption(subscription.droppedBeyond(told), quiet)
       }
       yield* events.clear(messagesDropped, { streamId })

@@ -10,7 +10,7 @@ const setup = () => {
   const logger = Logger.make<unknown, void>(({ fiber, message }) =>
     void lines.push([message, fiber.getRef(References.CurrentLogAnnotations)])
   )
-  const inbox = Inbox.make<never>({ maxPayloads: 1, maxBytes: 1_000 })
+  const inbox = { ...Inbox.make<never>({ maxPayloads: 1, maxBytes: 1_000 }), drain: Effect.void }
   const offer = (count: number) => {
     for (let i = 0; i < count; i++) inbox.offer(new Uint8Array(1))
   }
@@ -65,6 +65,30 @@ describe("reportDrops", () => {
       yield* settle
       assert.strictEqual((yield* alerts)[0]?.dropped, 16)
     }).pipe(Effect.scoped, Effect.provide(layer))
+  })
+
+  it.effect("ends its alert with the stream, and tells what was dropped until then", () => {
+    const { inbox, layer, lines, offer } = setup()
+    return Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      yield* Scope.provide(reportDrops({ streamId: "s-1", subject: "in", subscription: inbox }), scope)
+      yield* settle
+      offer(11)
+      yield* settle
+      const [raised] = yield* alerts
+      assert.strictEqual(raised?.dropped, 10)
+
+      offer(5)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(lines.map((line) => (line as ReadonlyArray<unknown>)[1]), [
+        { dropped: 10, droppedInAll: 10 },
+        { dropped: 5, droppedInAll: 15 },
+        { dropped: 1 }
+      ])
+      assert.notStrictEqual((yield* alerts)[0]?.state, raised?.state)
+      yield* TestClock.adjust("31 seconds")
+      assert.deepStrictEqual(yield* alerts, [])
+    }).pipe(Effect.provide(layer))
   })
 
   it.effect("says at its end how many were taken from outside for nothing", () => {
