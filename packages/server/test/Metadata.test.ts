@@ -170,6 +170,21 @@ describe("Metadata", () => {
       ])
     }))
 
+  it.effect("does not echo the user info of an address that it refuses", () =>
+    Effect.gen(function*() {
+      const refused = (subject: string) => violations(Parameters, { subject })
+
+      assert.deepStrictEqual(yield* refused("nats://user:canary@b:4222 "), [
+        "metadata.subject: expected a subject without white space, got \"nats://<redacted>@b:4222 \""
+      ])
+      assert.deepStrictEqual(yield* refused("tls://t:can@ /ry@b, c@d"), [
+        "metadata.subject: expected a subject without white space, got \"tls://<redacted>@d\""
+      ])
+      assert.deepStrictEqual(yield* refused("a @ b"), [
+        "metadata.subject: expected a subject without white space, got \"a @ b\""
+      ])
+    }))
+
   describe("secrets", () => {
     const canary = "canary-secret"
 

@@ -8,8 +8,15 @@ const maxLength = 200
 export const cut = (text: string, length: number = maxLength): string =>
   (text.length <= length ? text : `${text.slice(0, length)}…`).toWellFormed()
 
-/** The text in double quotes, cut, with what cannot be seen made visible. */
-export const quote = (text: string): string => JSON.stringify(cut(text))
+/** The text in double quotes, cut, with what cannot be seen made visible, and no password of an address. */
+export const quote = (text: string): string => JSON.stringify(cut(withoutUserInfo(text)))
+
+/** `nats://user:password@host` is refused by most that want an address, and is not to be shown for that. */
+const withoutUserInfo = (text: string): string => {
+  const from = text.indexOf("://")
+  const to = text.lastIndexOf("@")
+  return from < 0 || to < from ? text : `${text.slice(0, from + 3)}<redacted>${text.slice(to)}`
+}
 
 /** A JSON value as a caller would recognise it: scalars as they are, objects and arrays by their size. */
 export const describe = (value: JsonValue): string => {
