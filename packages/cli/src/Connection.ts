@@ -3,12 +3,21 @@
  *
  * @since 0.1.0
  */
-import { ConnectorClient, type Endpoint } from "@kps/client"
+import { ConnectorClient, type Endpoint, type Tls } from "@kps/client"
 import * as Flag from "effect/cli/Flag"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+
+const tlsFile = (name: string, variable: string, description: string): Flag.Flag<Option.Option<string>> =>
+  Flag.String(`tls-${name}`).pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(`${description}; or ${variable}`),
+    Flag.withFallbackConfig(Config.String(variable)),
+    Flag.optional
+  )
 
 /**
  * Spread into the flags of every command that calls a connector.
@@ -35,6 +44,26 @@ export const flags = {
     Flag.withDescription("How long each call may take, such as \"500 millis\" or \"1 minute\""),
     Flag.withSchema(Schema.DurationFromString),
     Flag.withDefault("10 seconds" as const)
+  ),
+  tls: Flag.Boolean("tls").pipe(
+    Flag.withDescription("Speak TLS; each of the other --tls flags means it too; or KPS_TLS=true"),
+    Flag.withFallbackConfig(Config.Boolean("KPS_TLS")),
+    Flag.withDefault(false)
+  ),
+  tlsCa: tlsFile(
+    "ca",
+    "KPS_CA",
+    "Authorities of the connector's certificate, in PEM; without it those that Node knows"
+  ),
+  tlsCert: tlsFile("cert", "KPS_CLIENT_CERT", "Certificate for a connector that asks for one, in PEM"),
+  tlsKey: tlsFile("key", "KPS_CLIENT_KEY", "Private key of that certificate, in PEM without a passphrase"),
+  tlsServerName: Flag.String("tls-server-name").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription(
+      "Name that the connector's certificate must have, in place of the endpoint's host; or KPS_SERVER_NAME"
+    ),
+    Flag.withFallbackConfig(Config.String("KPS_SERVER_NAME")),
+    Flag.optional
   )
 }
 
@@ -48,4 +77,25 @@ export const layer = (options: {
   readonly endpoint: string
   readonly connectorId: string
   readonly deadline: Duration.Input
-}): Layer.Layer<ConnectorClient.ConnectorClient, Endpoint.InvalidEndpoint> => ConnectorClient.layer(options)
+  readonly tls: boolean
+  readonly tlsCa: Option.Option<string>
+  readonly tlsCert: Option.Option<string>
+  readonly tlsKey: Option.Option<string>
+  readonly tlsServerName: Option.Option<string>
+}): Layer.Layer<ConnectorClient.ConnectorClient, Endpoint.InvalidEndpoint | Tls.InvalidTls> => {
+  const { connectorId, deadline, endpoint, tls, tlsCa, tlsCert, tlsKey, tlsServerName } = options
+  const isSecure = tls || [tlsCa, tlsCert, tlsKey, tlsServerName].some(Option.isSome)
+  return ConnectorClient.layer({
+    connectorId,
+    deadline,
+    endpoint,
+    tls: isSecure
+      ? {
+        ca: Option.getOrUndefined(tlsCa),
+        cert: Option.getOrUndefined(tlsCert),
+        key: Option.getOrUndefined(tlsKey),
+        serverName: Option.getOrUndefined(tlsServerName)
+      }
+      : undefined
+  })
+}

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { ClientError, Endpoint } from "@kps/client"
+import type { ClientError, Endpoint, Tls } from "@kps/client"
 import * as Schema from "effect/Schema"
 import type { InvalidDocument } from "./DesiredState.ts"
 
@@ -61,6 +61,7 @@ export class UnreadableFile
 export type Failure =
   | ClientError.SetPayloadError
   | Endpoint.InvalidEndpoint
+  | Tls.InvalidTls
   | InvalidDocument
   | NotServing
   | BadAssignment
@@ -73,11 +74,13 @@ export type Failure =
 export const exitCode = (failure: Failure): number => {
   switch (failure._tag) {
     case "InvalidEndpoint":
+    case "InvalidTls":
     case "InvalidDocument":
     case "BadAssignment":
     case "UnreadableFile":
       return 2
     case "Unreachable":
+    case "CertificateRefused":
     case "DeadlineExceeded":
       return 3
     default:
@@ -88,7 +91,11 @@ export const exitCode = (failure: Failure): number => {
 const advice = (failure: Failure): string | undefined => {
   switch (failure._tag) {
     case "Unreachable":
-      return "is the connector running, and is --endpoint where it serves?"
+      return "is the connector running, is --endpoint where it serves, and does it speak TLS (--tls) or not?"
+    case "CertificateRefused":
+      return failure.whose === "connector"
+        ? "give its authority with --tls-ca, or the name in its certificate with --tls-server-name"
+        : "give a certificate that it accepts with --tls-cert and --tls-key"
     case "DeadlineExceeded":
       return "ask again, or give it more time with --deadline"
     case "InvalidRequest":
