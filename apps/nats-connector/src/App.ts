@@ -18,8 +18,8 @@ export const layer = (settings: Settings): Layer.Layer<
   Layer.Error<ReturnType<typeof ConnectorServer.layer>> | Layer.Error<ReturnType<typeof Credentials.layerFile>>,
   Transport.Transport | LogLevels
 > => {
-  const { connectorId, credentialsFile, errors, host, port, setPayload } = settings
-  return ConnectorServer.layer(NatsConnector, { connectorId, errors, host, port, setPayload }).pipe(
+  const { connectorId, credentialsFile, errors, host, port, setPayload, tls } = settings
+  return ConnectorServer.layer(NatsConnector, { connectorId, errors, host, port, setPayload, tls }).pipe(
     Layer.provide(NatsConnectorLive.layer),
     Layer.provide([
       Brokers.layer({ name: `${NatsConnector.name} ${connectorId}` }).pipe(

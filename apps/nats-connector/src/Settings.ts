@@ -3,6 +3,8 @@
  *
  * `node:util` parses the flags; a CLI library would double the time to ready.
  */
+import type { ConnectorServer } from "@kps/server"
+import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { parseArgs } from "node:util"
@@ -12,6 +14,8 @@ export interface Settings {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  /** Paths, or PEM. */
+  readonly tls: ConnectorServer.TlsOptions | undefined
   readonly errors: "inBand" | "grpc"
   readonly setPayload: "perKind" | "replaceAll"
   /** The file of the outside brokers' credentials. */
@@ -40,6 +44,10 @@ Flags (a single dash does as well):
   --connectorInstanceID ID   id of the connector instance; default: CONNECTOR_INSTANCE_ID
   --host ADDRESS             address to serve gRPC on; default: 0.0.0.0
   --port PORT                port to serve gRPC on, 0 for a free one; default: 8000
+  --tls-cert FILE            certificate to serve with, in PEM; default: KPS_TLS_CERT, or plain text
+  --tls-key FILE             its private key, in PEM without a passphrase; default: KPS_TLS_KEY
+  --tls-client-ca FILE       authorities of clients, each of which then has to show a certificate; default:
+                             KPS_TLS_CLIENT_CA
   --help                     print this
   --version                  print the version
 
@@ -50,6 +58,8 @@ Environment:
   NATS_TOKEN, NATS_USER, NATS_PASSWORD
                              credentials for them
   BROKER_CREDENTIALS_FILE    JSON file with the credentials for the outside brokers
+  KPS_TLS_CERT, KPS_TLS_KEY, KPS_TLS_CLIENT_CA
+                             as the flags, where those are not given; paths, or PEM
   KPS_ERRORS                 inBand (default) or grpc: how errors reach the caller
   KPS_SET_PAYLOAD            perKind (default) or replaceAll: what a SetPayload replaces
 `
@@ -65,6 +75,9 @@ const flags = {
   connectorInstanceID: { type: "string" },
   host: { type: "string" },
   port: { type: "string" },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
+  "tls-client-ca": { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" }
 } as const
@@ -109,6 +122,15 @@ export const parse = (
   const host = flag(values.host) ?? "0.0.0.0"
   if (/[\s/]/.test(host)) return usage(`flag --host is ${cut(host)}: want an address or a host name`)
 
+  const cert = flag(values["tls-cert"]) ?? variable("KPS_TLS_CERT")
+  const key = flag(values["tls-key"]) ?? variable("KPS_TLS_KEY")
+  const clientCa = flag(values["tls-client-ca"]) ?? variable("KPS_TLS_CLIENT_CA")
+  // Not in the clear where TLS was meant.
+  if (cert === undefined && (key ?? clientCa) !== undefined) {
+    return usage("TLS needs a certificate: set KPS_TLS_CERT or give --tls-cert")
+  }
+  if (key === undefined && cert !== undefined) return usage("TLS needs a key: set KPS_TLS_KEY or give --tls-key")
+
   const errors = oneOf("KPS_ERRORS", variable("KPS_ERRORS"), ["inBand", "grpc"])
   if (Result.isFailure(errors)) return Result.fail(errors.failure)
   const setPayload = oneOf("KPS_SET_PAYLOAD", variable("KPS_SET_PAYLOAD"), ["perKind", "replaceAll"])
@@ -120,6 +142,7 @@ export const parse = (
       connectorId,
       host,
       port: Number(port),
+      tls: cert === undefined || key === undefined ? undefined : { cert, key: Redacted.make(key), clientCa },
       errors: errors.success,
       setPayload: setPayload.success,
       credentialsFile: variable("BROKER_CREDENTIALS_FILE"),

@@ -48,6 +48,7 @@ const main = Effect.gen(function*() {
 
 const startedWrongly: ReadonlySet<unknown> = new Set([
   "UsageError",
+  "TlsUnusable",
   "CredentialsUnreadable",
   "ConfigError",
   "TransportError"

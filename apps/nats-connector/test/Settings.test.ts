@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Redacted, Result } from "effect"
 import * as Settings from "../src/Settings.ts"
 
 const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}): Settings.Settings => {
@@ -20,6 +20,7 @@ describe("Settings", () => {
       connectorId: "c-1",
       host: "0.0.0.0",
       port: 8000,
+      tls: undefined,
       errors: "inBand",
       setPayload: "perKind",
       credentialsFile: undefined,
@@ -58,11 +59,35 @@ describe("Settings", () => {
       connectorId: "c-1",
       host: "127.0.0.1",
       port: 8000,
+      tls: undefined,
       errors: "grpc",
       setPayload: "replaceAll",
       credentialsFile: "/run/secrets/brokers.json",
       pushGateway: "push:9091"
     })
+  })
+
+  it("serves with TLS by flags or variables, and not in the clear where half of it was given", () => {
+    const env = {
+      CONNECTOR_INSTANCE_ID: "c-1",
+      KPS_TLS_CERT: "/tls/a.crt",
+      KPS_TLS_KEY: "/tls/a.key",
+      KPS_TLS_CLIENT_CA: "/tls/ca.crt"
+    }
+    const tls = { cert: "/tls/a.crt", key: Redacted.make("/tls/a.key"), clientCa: "/tls/ca.crt" }
+    assert.deepStrictEqual(run([], env).tls, tls)
+    assert.deepStrictEqual(run(["--tls-cert", "b.crt", "--tls-key", "b.key", "--tls-client-ca", "b"], env).tls, {
+      cert: "b.crt",
+      key: Redacted.make("b.key"),
+      clientCa: "b"
+    })
+    assert.strictEqual(problem([], { KPS_TLS_CERT: "a" }), "TLS needs a key: set KPS_TLS_KEY or give --tls-key")
+    for (const name of ["KPS_TLS_KEY", "KPS_TLS_CLIENT_CA"]) {
+      assert.strictEqual(
+        problem([], { [name]: "a" }),
+        "TLS needs a certificate: set KPS_TLS_CERT or give --tls-cert"
+      )
+    }
   })
 
   it("names both ways to give the id when there is none, or an empty one", () => {
@@ -114,12 +139,18 @@ describe("Settings", () => {
         "--connectorInstanceID",
         "--host",
         "--port",
+        "--tls-cert",
+        "--tls-key",
+        "--tls-client-ca",
         "--help",
         "--version",
         "CONNECTOR_INSTANCE_ID",
         "NATS_BROKER",
         "NATS_NAME",
         "BROKER_CREDENTIALS_FILE",
+        "KPS_TLS_CERT",
+        "KPS_TLS_KEY",
+        "KPS_TLS_CLIENT_CA",
         "KPS_ERRORS",
         "KPS_SET_PAYLOAD"
       ]
