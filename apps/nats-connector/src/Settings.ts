@@ -14,8 +14,8 @@ export interface Settings {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** Paths, or PEM. */
-  readonly tls: ConnectorServer.TlsOptions | undefined
+  /** Paths, or PEM. Default: none, plain text. */
+  readonly tls?: ConnectorServer.TlsOptions | undefined
   readonly errors: "inBand" | "grpc"
   readonly setPayload: "perKind" | "replaceAll"
   /** The file of the outside brokers' credentials. */
