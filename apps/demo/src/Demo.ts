@@ -3,14 +3,17 @@
  */
 import { ConnectorClient } from "@kps/client"
 import { NatsTransport } from "@kps/transport"
-import { Clock, Console, Effect, Layer, Ref } from "effect"
-import { mkdtempSync } from "node:fs"
+import { Cause, Clock, Console, Effect, Exit, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ConnectorProcess from "./ConnectorProcess.ts"
+import * as Crash from "./Crash.ts"
 import * as Envelope from "./Envelope.ts"
 import { Gate } from "./Gate.ts"
 import * as Guard from "./Guard.ts"
+import * as Journal from "./Journal.ts"
+import * as LiveView from "./LiveView.ts"
 import * as Load from "./Load.ts"
 import * as NatsServer from "./NatsServer.ts"
 import { describe, type Options } from "./Options.ts"
@@ -18,9 +21,11 @@ import * as Outside from "./Outside.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Platform from "./Platform.ts"
 import * as Report from "./Report.ts"
+import * as Screen from "./Screen.ts"
 import { Signals } from "./Signals.ts"
 import * as Source from "./Source.ts"
 import { Traffic } from "./Traffic.ts"
+import type * as View from "./View.ts"
 
 /** How often a status line is shown. */
 const statusEvery = "2 seconds"
@@ -38,14 +43,12 @@ interface Running {
   readonly route: Load.Route
   readonly maxLineBytes: number
   readonly snapshot: Effect.Effect<Report.Snapshot>
+  readonly processes: () => ReadonlyArray<View.ProcessView>
 }
 
 const nowMicros = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000n))
 
-const start = Effect.fnUntraced(function*(traffic: Traffic) {
-  const command = yield* NatsServer.findBinary
-  const folder = mkdtempSync(join(tmpdir(), "kps-demo-"))
-  yield* Console.log(`logs: ${folder}`)
+const start = Effect.fnUntraced(function*(traffic: Traffic, command: string, folder: string) {
   const [platformServer, outsideServer] = yield* Effect.all([
     NatsServer.start({ name: "platform nats-server", folder, command, tell: Console.log }),
     NatsServer.start({ name: "outside nats-server", folder, command, tell: Console.log })
@@ -65,8 +68,8 @@ const start = Effect.fnUntraced(function*(traffic: Traffic) {
     Effect.provide(client),
     Effect.raceFirst(connector.watch)
   )
-  const platformUp = () => platformServer.isRunning() && pipeline.isConnected()
-  const outsideUp = () => outsideServer.isRunning() && outside.isConnected()
+  const platformUp = () => platformServer.pid() !== undefined && pipeline.isConnected()
+  const outsideUp = () => outsideServer.pid() !== undefined && outside.isConnected()
   const maxBytes = Math.min(outside.maxPayloadBytes, pipeline.maxFrameBytes() - frameOverheadBytes)
   const running: Running = {
     connector,
@@ -88,7 +91,12 @@ const start = Effect.fnUntraced(function*(traffic: Traffic) {
       brokers: [{ name: "platform", up: platformUp() }, { name: "outside", up: outsideUp() }],
       streams: platform.streams(),
       alerts: platform.alerts()
-    }))
+    })),
+    processes: () => [
+      { name: "platform broker", up: platformUp(), pid: platformServer.pid(), port: platformServer.port },
+      { name: "outside broker", up: outsideUp(), pid: outsideServer.pid(), port: outsideServer.port },
+      { name: "connector", up: true, pid: connector.pid, port: connector.port }
+    ]
   }
   return running
 })
@@ -113,11 +121,8 @@ const showStatus = Effect.fnUntraced(function*({ route, snapshot }: Running) {
 const isEndless = ({ input, once }: Options): boolean => once === undefined && input._tag === "Generated"
 
 /** Sends until all is sent or the demo is told to end, and waits for what is under way. True: it was told to end. */
-const carry = Effect.fnUntraced(function*(options: Options, running: Running) {
+const carry = Effect.fnUntraced(function*(options: Options, { maxLineBytes, route }: Running) {
   const signals = yield* Signals
-  const { maxLineBytes, route } = running
-  yield* Console.log(`${describe(options)}${isEndless(options) ? "; Ctrl-C ends it" : ""}`)
-  yield* Effect.forkScoped(showStatus(running))
   yield* Effect.forkScoped(Load.settle(route))
   const stopped = yield* Load.send(Source.items(options.input, maxLineBytes), route, options).pipe(
     Effect.as(false),
@@ -135,35 +140,65 @@ const carry = Effect.fnUntraced(function*(options: Options, running: Running) {
   return stopped
 })
 
+/** The same, and shows meanwhile how it goes. */
+const carryAndShow = Effect.fnUntraced(function*(options: Options, running: Running) {
+  const doing = describe(options)
+  yield* Console.log(`${doing}${isEndless(options) ? "; Ctrl-C ends it" : ""}`)
+  const isLive = yield* Screen.isWanted(options, Screen.device)
+  const show = isLive
+    ? LiveView.show({ doing, traffic: running.route.traffic, snapshot: running.snapshot, processes: running.processes })
+    : showStatus(running)
+  return yield* Effect.raceFirst(carry(options, running), show)
+})
+
+const remove = (folder: string): Effect.Effect<void> =>
+  Effect.ignore(Effect.try({ try: () => rmSync(folder, { recursive: true, force: true }), catch: () => undefined }))
+
+const messageOf = (cause: Cause.Cause<{ readonly message: string }>): string => {
+  const error = Cause.findErrorOption(cause)
+  return error._tag === "Some" ? error.value.message : Cause.pretty(cause)
+}
+
 /**
  * Runs the demo; succeeds with the exit status. It has shown what happened, and ended all it started, by then.
  *
  * **Details**
  *
  * 0: all that was sent came out once, or it ran without an end and was told to stop. 1: something was lost, doubled,
- * damaged or not sent, or the demo could not start or go on.
+ * damaged or not sent, or the demo could not start or go on. The logs are kept then, and deleted after a 0.
  */
 export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.Return<number, never, Signals> {
   const signals = yield* Signals
   const traffic = new Traffic()
-  const started = yield* Ref.make<{ readonly running: Running; readonly atMicros: number } | undefined>(undefined)
+  let folder: string | undefined
+  let started: { readonly running: Running; readonly atMicros: number } | undefined
 
   const session = Effect.gen(function*() {
-    const running = yield* Effect.raceFirst(start(traffic), Effect.as(signals.stop, undefined))
+    const command = yield* NatsServer.findBinary
+    folder = mkdtempSync(join(tmpdir(), "kps-demo-"))
+    yield* Console.log(`logs: ${folder}`)
+    const running = yield* Effect.raceFirst(start(traffic, command, folder), Effect.as(signals.stop, undefined))
     if (running === undefined) return true
-    yield* Ref.set(started, { running, atMicros: yield* nowMicros })
-    return yield* Effect.raceFirst(carry(options, running), running.connector.watch)
+    started = { running, atMicros: yield* nowMicros }
+    return yield* Effect.raceFirst(carryAndShow(options, running), running.connector.watch)
   })
-  const result = yield* session.pipe(Effect.scoped, Effect.provide(Guard.layer), Effect.result)
+  const result = yield* session.pipe(
+    Effect.raceFirst(Crash.watch),
+    Effect.scoped,
+    Effect.provide([Guard.layer, Journal.layer]),
+    Effect.exit
+  )
 
   traffic.ledger.settle(Number.POSITIVE_INFINITY)
-  if (result._tag === "Failure") yield* Console.error(`demo: ${result.failure.message}`)
-  const before = yield* Ref.get(started)
-  if (before === undefined) return result._tag === "Failure" ? 1 : 0
-  const seconds = ((yield* nowMicros) - before.atMicros) / 1e6
-  const { maxLineBytes, pipeline } = before.running
-  const counted = { received: pipeline.received(), republished: pipeline.republished() }
-  for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes })) yield* Console.log(line)
-  if (result._tag === "Failure") return 1
-  return Report.isComplete(traffic) || (isEndless(options) && result.success) ? 0 : 1
+  const isWell = Exit.isSuccess(result) &&
+    (started === undefined || Report.isComplete(traffic) || (isEndless(options) && result.value))
+  if (Exit.isFailure(result)) yield* Console.error(`demo: ${messageOf(result.cause)}`)
+  if (folder !== undefined) yield* isWell ? remove(folder) : Console.log(`the logs are kept in ${folder}`)
+  if (started !== undefined) {
+    const seconds = ((yield* nowMicros) - started.atMicros) / 1e6
+    const { maxLineBytes, pipeline } = started.running
+    const counted = { received: pipeline.received(), republished: pipeline.republished() }
+    for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes })) yield* Console.log(line)
+  }
+  return isWell ? 0 : 1
 })

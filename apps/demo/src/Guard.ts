@@ -9,8 +9,15 @@ import { spawn } from "node:child_process"
 
 // nothing of theirs is worth a graceful end then
 const script = `
-while read -r line; do pids=$line; done
-[ -z "$pids" ] || kill -KILL $pids
+while read -r key value; do
+  case $key in
+    pids) pids=$value ;;
+    farewell) farewell=$value ;;
+  esac
+done
+[ -n "$pids" ] || exit
+kill -KILL $pids
+printf %b "$farewell"
 `
 
 export class Guard extends Context.Service<Guard, {
@@ -18,27 +25,34 @@ export class Guard extends Context.Service<Guard, {
   readonly watch: (pid: number) => Effect.Effect<void>
   /** The process has ended: its pid may be somebody else's soon. */
   readonly release: (pid: number) => Effect.Effect<void>
+  /** What is written to the terminal after this process's death, from now on: it may have to be given back. */
+  readonly farewell: (text: string) => void
 }>()("demo/Guard") {}
 
 const make = Effect.gen(function*() {
   const shell = yield* Effect.acquireRelease(
     Effect.sync(() => {
-      const shell = spawn("/bin/sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true })
+      const shell = spawn("/bin/sh", ["-c", script], {
+        // a pipe would not end as long as the shell holds it
+        stdio: ["pipe", process.stdout.isTTY ? "inherit" : "ignore", "ignore"],
+        detached: true
+      })
       // without it (no /bin/sh, or somebody ended it) all works but for what it is there for
       shell.on("error", () => {})
       shell.stdin.on("error", () => {})
       shell.unref()
       return shell
     }),
-    (shell) => Effect.sync(() => shell.stdin.end("\n"))
+    (shell) => Effect.sync(() => shell.stdin.end("pids\n"))
   )
   const pids = new Set<number>()
   const tell = Effect.sync(() => {
-    shell.stdin.write(`${[...pids].join(" ")}\n`)
+    shell.stdin.write(`pids ${[...pids].join(" ")}\n`)
   })
   return Guard.of({
     watch: (pid) => Effect.andThen(Effect.sync(() => pids.add(pid)), tell),
-    release: (pid) => Effect.andThen(Effect.sync(() => pids.delete(pid)), tell)
+    release: (pid) => Effect.andThen(Effect.sync(() => pids.delete(pid)), tell),
+    farewell: (text) => void shell.stdin.write(`farewell ${text.replaceAll("\x1b", "\\033")}\n`)
   })
 })
 

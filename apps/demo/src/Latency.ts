@@ -38,6 +38,13 @@ export class Latency {
     this.#total++
   }
 
+  /** Adds all values of another. */
+  add(other: Latency): void {
+    if (other.#total === 0) return
+    for (let bucket = 0; bucket < buckets; bucket++) this.#counts[bucket]! += other.#counts[bucket]!
+    this.#total += other.#total
+  }
+
   /** The value that the given share of all values does not exceed, 0 to 1; undefined when there is none. */
   percentile(share: number): number | undefined {
     if (this.#total === 0) return undefined

@@ -15,8 +15,8 @@ export interface NatsServer {
   readonly name: string
   readonly port: number
   readonly url: string
-  /** Whether its process runs now. */
-  readonly isRunning: () => boolean
+  /** Its process; undefined while it does not run. */
+  readonly pid: () => number | undefined
 }
 
 /** How long a dead server stays away. */
@@ -74,7 +74,7 @@ export const start = Effect.fnUntraced(function*(
   const ready = yield* Deferred.make<number, Child.CannotStart>()
   const logFile = join(folder, `${name.replaceAll(" ", "-")}.log`)
   let port = -1
-  let running = false
+  let pid: number | undefined
 
   const life = Effect.gen(function*() {
     const child = yield* Child.spawn({
@@ -84,11 +84,11 @@ export const start = Effect.fnUntraced(function*(
       logFile
     })
     if (port === -1) port = yield* readPort(name, folder, logFile, child)
-    running = true
+    pid = child.pid
     yield* tell(`${name}: pid ${child.pid}, port ${port}`)
     yield* Deferred.succeed(ready, port)
     const how = yield* child.ended
-    running = false
+    pid = undefined
     yield* tell(`${name}: ended ${how}, started again in 2 seconds`)
   }).pipe(Effect.scoped)
 
@@ -102,5 +102,5 @@ export const start = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
   yield* Deferred.await(ready)
-  return { name, port, url: `nats://127.0.0.1:${port}`, isRunning: () => running }
+  return { name, port, url: `nats://127.0.0.1:${port}`, pid: () => pid }
 })

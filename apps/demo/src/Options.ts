@@ -17,6 +17,8 @@ export interface Options {
   /** Messages a second at most. Default: 100 generated readings a second, 20,000 lines of an input a second. */
   readonly rate: number
   readonly input: Input
+  /** Lines of text, also on a terminal. */
+  readonly plain: boolean
 }
 
 /** A command line that cannot be understood: nothing was started. */
@@ -41,7 +43,7 @@ export const inputRate = 20_000
 
 export const help = `Runs a connector with real messages through it, on this machine alone.
 
-  npm start -- [--once N] [--rate R] [--input FILE]
+  npm start -- [--once N] [--rate R] [--input FILE] [--plain]
 
 Two nats-servers are started (the platform's transport and the outside world), and the NATS connector as a process of
 its own. Messages go out to the subject nats_in, through the connector to a pipeline that echoes them, and through the
@@ -52,6 +54,7 @@ connector again to nats_out, where they are counted. Ctrl-C ends it: what is und
                 (default: ${generatedRate} for generated sensor readings, ${inputRate} for lines of an input)
   --input FILE  send the lines of FILE ("-": standard input) instead of sensor readings, and end; with --once N the
                 first N lines. A line ends with LF or CR LF; its bytes travel as they are.
+  --plain       lines of text, also on a terminal
   --help        this text
 
 Each message is "SEQUENCE CRC32 " in ASCII and then the reading or the line: so what is lost, doubled or damaged on the
@@ -60,6 +63,10 @@ way is known and not guessed.
 Flow control: core NATS drops what nobody takes in time. So at most 4096 messages or 8 MiB are under way at once, and
 nothing is sent while a broker is away or a stream does not run. A real outside world would not wait; what is lost
 all the same is counted.
+
+On a terminal it shows a live view: totals, latencies, messages of the last minute, processes, streams, alerts and what
+happened last. Elsewhere, in the background, with TERM=dumb or CI set, or when lines are typed in (--input -), it writes
+a line every two seconds. With NO_COLOR set the view has no colours.
 
 The last line is "N sent, N delivered, N lost, N duplicated". Exit status: 0 when all came out, or when it ran without
 an end and was told to stop; 1 when something was lost, doubled or not sent, or could not go on; 2 for bad options.
@@ -92,12 +99,14 @@ const inputOf = (path: string, folder: string): Input =>
 export const parse = Effect.fnUntraced(
   function*(args: ReadonlyArray<string>, folder: string): Effect.fn.Return<Options | "help", InvalidOption> {
     const given = new Map<string, string>()
+    let plain = false
     const { tokens } = parseArgs({
       args: args[0] === "--" ? args.slice(1) : [...args],
       options: {
         once: { type: "string" },
         rate: { type: "string" },
         input: { type: "string" },
+        plain: { type: "boolean" },
         help: { type: "boolean", short: "h" }
       },
       strict: false,
@@ -109,8 +118,15 @@ export const parse = Effect.fnUntraced(
       }
       if (token.kind !== "option") continue
       if (token.name === "help") return "help"
+      if (token.name === "plain") {
+        if (token.value !== undefined) {
+          return yield* new InvalidOption({ option: token.rawName, got: token.value, want: "no value" })
+        }
+        plain = true
+        continue
+      }
       if (token.name !== "once" && token.name !== "rate" && token.name !== "input") {
-        const want = "one of --once, --rate, --input, --help"
+        const want = "one of --once, --rate, --input, --plain, --help"
         return yield* new InvalidOption({ option: "option", got: token.rawName, want })
       }
       // "--once --rate 5": the value was forgotten
@@ -142,7 +158,8 @@ export const parse = Effect.fnUntraced(
           `a number of messages a second from ${minRate} to ${maxRate}`,
           (n) => n >= minRate && n <= maxRate
         ),
-      input
+      input,
+      plain
     }
   }
 )

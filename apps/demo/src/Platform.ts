@@ -61,7 +61,7 @@ const severityNames: Readonly<Record<number, string>> = {
 }
 
 /** Alerts that are not cleared; a cleared one is shown for a while with the state HEALTHY. */
-const alertsOf = (events: ReadonlyArray<EventPayload>): ReadonlyArray<Report.AlertView> =>
+const alertsOf = (events: ReadonlyArray<EventPayload>): ReadonlyArray<Report.Alert> =>
   events.flatMap(({ object }) => {
     if (object.case !== "alert" || object.value.state === State.HEALTHY) return []
     const { id, message, metadata, severity, streamId } = object.value
@@ -115,7 +115,7 @@ export const start = Effect.fnUntraced(function*(
     answered = true
     yield* see(
       streamIds.map((id) => ({ id, running: subscribed.has(id), status: statusesOf(events, id) })),
-      alertsOf(events)
+      Report.standing(alerts, alertsOf(events), at)
     )
   }).pipe(
     // it is asked again soon; until then nothing is known of its streams

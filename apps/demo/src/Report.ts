@@ -1,6 +1,7 @@
 /**
  * What is shown: a line every two seconds, and the summary. Values in, text out.
  */
+import { harmless } from "./Cells.ts"
 import type { Latency } from "./Latency.ts"
 import type { Counts } from "./Ledger.ts"
 import type { Traffic } from "./Traffic.ts"
@@ -13,12 +14,17 @@ export interface StreamView {
   readonly status: string | undefined
 }
 
-export interface AlertView {
+export interface Alert {
   readonly name: string
   /** Empty: about the connector as a whole. */
   readonly streamId: string
   readonly severity: string
   readonly message: string
+}
+
+export interface AlertView extends Alert {
+  /** When it was first seen. */
+  readonly sinceMicros: number
 }
 
 export interface Snapshot {
@@ -46,7 +52,8 @@ const streamText = ({ id, running, status }: StreamView): string => {
 }
 
 /** "transportPublishFailed on natsconnectorstream-in" */
-export const alertText = ({ name, streamId }: AlertView): string => streamId === "" ? name : `${name} on ${streamId}`
+export const alertText = ({ name, streamId }: AlertView): string =>
+  harmless(streamId === "" ? name : `${name} on ${streamId}`)
 
 /** The line that is shown every two seconds; rates are those since the snapshot before. */
 export const statusLine = (before: Snapshot, now: Snapshot, startMicros: number): string => {
@@ -73,19 +80,30 @@ export const streamChanges = (
   now.filter(({ id, running }) => before.find((stream) => stream.id === id)?.running !== running)
     .map((stream) => `stream ${streamText(stream)}`)
 
+const alertKey = ({ name, streamId }: Alert): string => `${name}\0${streamId}`
+
+/** Alerts that are seen now; those that were seen before stand since then. */
+export const standing = (
+  before: ReadonlyArray<AlertView>,
+  now: ReadonlyArray<Alert>,
+  atMicros: number
+): ReadonlyArray<AlertView> => {
+  const since = new Map(before.map((alert) => [alertKey(alert), alert.sinceMicros]))
+  return now.map((alert) => ({ ...alert, sinceMicros: since.get(alertKey(alert)) ?? atMicros }))
+}
+
 /** What changed between two sets of alerts. */
 export const alertChanges = (
   before: ReadonlyArray<AlertView>,
   now: ReadonlyArray<AlertView>
 ): ReadonlyArray<string> => {
-  const key = (alert: AlertView) => `${alert.name}\0${alert.streamId}`
-  const had = new Set(before.map(key))
-  const has = new Set(now.map(key))
+  const had = new Set(before.map(alertKey))
+  const has = new Set(now.map(alertKey))
   return [
-    ...now.filter((alert) => !had.has(key(alert))).map((alert) =>
-      `alert raised: ${alertText(alert)}, ${alert.severity}: ${alert.message.slice(0, 200)}`
+    ...now.filter((alert) => !had.has(alertKey(alert))).map((alert) =>
+      `alert raised: ${alertText(alert)}, ${alert.severity}: ${harmless(alert.message).slice(0, 200)}`
     ),
-    ...before.filter((alert) => !has.has(key(alert))).map((alert) => `alert cleared: ${alertText(alert)}`)
+    ...before.filter((alert) => !has.has(alertKey(alert))).map((alert) => `alert cleared: ${alertText(alert)}`)
   ]
 }
 

@@ -2,9 +2,11 @@ import { assert, describe, layer, vi } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { connect } from "@nats-io/transport-node"
 import { Context, Duration, Effect, Layer } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { stripVTControlCharacters } from "node:util"
+import * as Screen from "../src/Screen.ts"
 import * as DemoProcess from "./DemoProcess.ts"
 import { isAlive, isStopped, until } from "./Waiting.ts"
 
@@ -35,8 +37,79 @@ const running = /^stream natsconnectorstream-out running/m
 
 const suite = NatsServer.skipReason() === undefined ? describe : describe.skip
 
-suite(NatsServer.suiteName("Demo"), () => {
+/** The folder of its logs. */
+const logs = (running: DemoProcess.DemoProcess) => Effect.map(running.line(/^logs: (.+)$/m), (match) => match[1]!)
+
+const demoOnTerminal = (
+  args: ReadonlyArray<string>,
+  terminal: { readonly columns: number; readonly rows: number },
+  env: Readonly<Record<string, string>> = {}
+) => demo(args, { terminal, env: { CI: undefined, NO_COLOR: undefined, TERM: "xterm-256color", ...env } })
+
+/** The pictures that were shown whole, as lines without styles. */
+const pictures = (output: string) =>
+  output.split("\x1b[?2026l").slice(0, -1).map((picture) =>
+    picture.split("\x1b[?2026h\x1b[H")[1]!.split("\n").map((line) => stripVTControlCharacters(line))
+  )
+
+/** What was written when the terminal had been given back. */
+const afterwards = (output: string) => {
+  const end = output.indexOf(Screen.leave)
+  assert.isAbove(end, 0, `the terminal was not given back:\n${JSON.stringify(output)}`)
+  return output.slice(end + Screen.leave.length)
+}
+
+// each is a process of its own, and most of the time they wait
+suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
   layer(Layer.effect(Bundle, DemoProcess.bundle), { excludeTestServices: true, timeout: 60_000 })((it) => {
+    it.effect("counts what a broker took with it as lost, and exits 1", () =>
+      Effect.gen(function*() {
+        const run = yield* demo(["--input", "-"])
+        yield* run.line(running)
+        const pid = yield* run.pid("outside nats-server")
+        // it does not read any more what it is sent
+        process.kill(pid, "SIGSTOP")
+        yield* until("it to stop", () => isStopped(pid))
+        run.process.stdin!.write("1\n2\n3\n4\n5\n")
+        yield* run.line(/\| 5 sent, 0 delivered, 5 in flight, 0 lost, 0 duplicated \|/)
+        process.kill(pid, "SIGKILL")
+        yield* run.line(/^outside nats-server: ended by SIGKILL[^]*^outside nats-server: pid/m)
+        run.process.stdin!.end("6\n7\n")
+        const code = yield* run.ended
+
+        assert.strictEqual(run.lastLine(), "7 sent, 2 delivered, 5 lost, 0 duplicated")
+        assert.strictEqual(code, 1)
+      }))
+
+    for (const broker of ["outside", "platform"]) {
+      it.effect(`recovers from the death of the ${broker} broker, and says so`, () =>
+        Effect.gen(function*() {
+          const run = yield* demo(["--once", "6000", "--rate", "1000"])
+          yield* run.line(/^2 s \|/m)
+          const pid = yield* run.pid(`${broker} nats-server`)
+          process.kill(pid, "SIGKILL")
+          yield* run.line(new RegExp(`^${broker} nats-server: ended by SIGKILL`, "m"))
+          yield* run.line(new RegExp(`^\\d+ s \\|.*${broker} broker down`, "m"))
+          const again = `${broker} broker down[^]*${broker} nats-server: pid \\d+[^]* in [1-9]\\d*/s, out [1-9]\\d*/s`
+          yield* run.line(new RegExp(`${again}.*${broker} broker up`))
+          assert.notStrictEqual(yield* run.pid(`${broker} nats-server`), pid)
+          const code = yield* run.ended
+
+          const { delivered, duplicated, lost, sent } = counts(run.lastLine())
+          assert.match(
+            run.stdout(),
+            /^stream natsconnectorstream-in not running[^]*^stream natsconnectorstream-in running/m
+          )
+          assert.match(run.stdout(), /^alert raised: (.+), CRITICAL: [^]*^alert cleared: \1$/m)
+          assert.strictEqual(sent, 6000)
+          assert.strictEqual(delivered + lost, 6000)
+          // no more than what was under way
+          assert.isAtLeast(delivered, 5_500)
+          assert.strictEqual(code, lost === 0 && duplicated === 0 ? 0 : 1)
+          assert.deepStrictEqual(run.left(), [])
+        }))
+    }
+
     it.effect("brings out all of what it was asked to send, says so, and leaves nothing behind", () =>
       Effect.gen(function*() {
         const run = yield* demo(["--once", "2000", "--rate", "2000"])
@@ -52,7 +125,9 @@ suite(NatsServer.suiteName("Demo"), () => {
         for (const name of ["platform nats-server", "outside nats-server", "connector"]) {
           assert.match(run.stdout(), new RegExp(`^${name}: pid \\d+, port \\d+$`, "m"))
         }
+        assert.notInclude(run.stdout(), "\x1b")
         assert.deepStrictEqual(run.left(), [])
+        assert.isFalse(existsSync(yield* logs(run)))
       }))
 
     it.effect("carries the lines of standard input byte for byte, in order", () =>
@@ -111,54 +186,6 @@ suite(NatsServer.suiteName("Demo"), () => {
 
         assert.strictEqual(run.lastLine(), "2 sent, 2 delivered, 0 lost, 0 duplicated")
         assert.match(run.stdout(), /^lines not sent, .* \(the first has 2000000\): 1$/m)
-        assert.strictEqual(code, 1)
-      }))
-
-    it.effect("recovers from the death of either broker, and says so", () =>
-      Effect.gen(function*() {
-        const run = yield* demo(["--once", "6000", "--rate", "1000"])
-        yield* run.line(/^2 s \|/m)
-        for (const broker of ["outside", "platform"]) {
-          const pid = yield* run.pid(`${broker} nats-server`)
-          process.kill(pid, "SIGKILL")
-          yield* run.line(new RegExp(`^${broker} nats-server: ended by SIGKILL`, "m"))
-          yield* run.line(new RegExp(`^\\d+ s \\|.*${broker} broker down`, "m"))
-          const again = `${broker} broker down[^]*${broker} nats-server: pid \\d+[^]* in [1-9]\\d*/s, out [1-9]\\d*/s`
-          yield* run.line(new RegExp(`${again}.*${broker} broker up`))
-          assert.notStrictEqual(yield* run.pid(`${broker} nats-server`), pid)
-        }
-        const code = yield* run.ended
-
-        const { delivered, duplicated, lost, sent } = counts(run.lastLine())
-        assert.match(
-          run.stdout(),
-          /^stream natsconnectorstream-in not running[^]*^stream natsconnectorstream-in running/m
-        )
-        assert.match(run.stdout(), /^alert raised: (.+), CRITICAL: [^]*^alert cleared: \1$/m)
-        assert.strictEqual(sent, 6000)
-        assert.strictEqual(delivered + lost, 6000)
-        // no more than what was under way
-        assert.isAtLeast(delivered, 5_500)
-        assert.strictEqual(code, lost === 0 && duplicated === 0 ? 0 : 1)
-        assert.deepStrictEqual(run.left(), [])
-      }))
-
-    it.effect("counts what a broker took with it as lost, and exits 1", () =>
-      Effect.gen(function*() {
-        const run = yield* demo(["--input", "-"])
-        yield* run.line(running)
-        const pid = yield* run.pid("outside nats-server")
-        // it does not read any more what it is sent
-        process.kill(pid, "SIGSTOP")
-        yield* until("it to stop", () => isStopped(pid))
-        run.process.stdin!.write("1\n2\n3\n4\n5\n")
-        yield* run.line(/\| 5 sent, 0 delivered, 5 in flight, 0 lost, 0 duplicated \|/)
-        process.kill(pid, "SIGKILL")
-        yield* run.line(/^outside nats-server: ended by SIGKILL[^]*^outside nats-server: pid/m)
-        run.process.stdin!.end("6\n7\n")
-        const code = yield* run.ended
-
-        assert.strictEqual(run.lastLine(), "7 sent, 2 delivered, 5 lost, 0 duplicated")
         assert.strictEqual(code, 1)
       }))
 
@@ -228,6 +255,8 @@ suite(NatsServer.suiteName("Demo"), () => {
         counts(run.lastLine())
         assert.strictEqual(code, 1)
         assert.deepStrictEqual(run.left(), [])
+        assert.include(run.stdout(), `\nthe logs are kept in ${yield* logs(run)}\n`)
+        assert.isTrue(existsSync(yield* logs(run)))
       }))
 
     it.effect("refuses bad options before it starts anything", () =>
@@ -236,7 +265,7 @@ suite(NatsServer.suiteName("Demo"), () => {
           [["--once", "0"], "demo: --once \"0\": want a whole number from 1 to 1000000000\n"],
           [["--rate", "fast"], "demo: --rate \"fast\": want a number of messages a second from 0.1 to 1000000\n"],
           [["--input", "/no/such/file"], "demo: cannot read \"/no/such/file\": no such file\n"],
-          [["--twice"], "demo: option \"--twice\": want one of --once, --rate, --input, --help\n"]
+          [["--twice"], "demo: option \"--twice\": want one of --once, --rate, --input, --plain, --help\n"]
         ]
         for (const [args, message] of cases) {
           const run = yield* demo(args)
@@ -252,6 +281,89 @@ suite(NatsServer.suiteName("Demo"), () => {
         assert.strictEqual(yield* run.ended, 0)
         assert.include(run.stdout(), "--input FILE")
         assert.strictEqual(run.stderr(), "")
+      }))
+
+    const { noTerminal } = DemoProcess
+    const onTerminal: typeof it.effect.skip = (name, ...rest) =>
+      noTerminal === undefined
+        ? it.effect(`on a terminal ${name}`, ...rest)
+        : it.effect.skip(`on a terminal ${name} (skipped: ${noTerminal})`, ...rest)
+
+    onTerminal(
+      "shows how it goes, in any size, and ends with the same last line as elsewhere",
+      () =>
+        Effect.gen(function*() {
+          const run = yield* demoOnTerminal(["--once", "3000", "--rate", "500"], { columns: 100, rows: 30 }, {
+            NO_COLOR: "1"
+          })
+          const latest = () => pictures(run.stdout()).at(-1) ?? []
+          yield* until("rates", () => latest().some((line) => /^out +[1-9]\d*\/s [▁-█]+$/u.test(line)), run.stdout)
+          const usual = latest().join("\n")
+          run.act({ resize: [40, 16] })
+          yield* until("a smaller picture", () => latest()[0]!.length === 40, run.stdout)
+          const small = latest()
+          const code = yield* run.ended
+
+          const { port, pid } = /^outside broker +up +pid (?<pid>\d+) +port (?<port>\d+)/m.exec(usual)!.groups!
+          assert.include(run.stdout(), `outside nats-server: pid ${pid}, port ${port}\n`)
+          for (
+            const part of [
+              /^KPS demo {2}sending 3000 sensor readings, 500 a second at most +0:00:0\d$/m,
+              /^\d+ sent {2}\d+ delivered {2}\d+ in flight {2}0 lost {2}0 duplicated$/m,
+              /^latency, last 10 s {2}p50 [\d.]+ ms +p99 [\d.]+ ms +max [\d.]+ ms/m,
+              /^natsconnectorstream-in +running +stream\w+/m,
+              /^no alerts$/m,
+              /^\d\d:\d\d:\d\d sending 3000 sensor readings/m
+            ]
+          ) {
+            assert.match(usual, part)
+          }
+          assert.isAtMost(small.length, 16)
+          for (const line of small) assert.isAtMost(line.length, 40)
+          assert.notInclude(run.stdout(), "\x1b[32m")
+          assert.match(
+            afterwards(run.stdout()),
+            /^ran for [^\n]+; pipeline: 3000 in, 3000 out\n3000 sent, 3000 delivered, 0 lost, 0 duplicated\n$/
+          )
+          assert.strictEqual(code, 0)
+          assert.isFalse(existsSync(yield* logs(run)))
+        })
+    )
+
+    onTerminal("gives the terminal back at Ctrl-C, and tells what it said meanwhile", () =>
+      Effect.gen(function*() {
+        const run = yield* demoOnTerminal([], { columns: 80, rows: 24 })
+        yield* until("a picture", () => pictures(run.stdout()).length > 2, run.stdout)
+        run.act({ type: "\x03" })
+        const code = yield* run.ended
+
+        const last = afterwards(run.stdout())
+        assert.include(run.stdout(), "\x1b[32mrunning")
+        assert.match(last, /^(\^C)?\d\d:\d\d:\d\d SIGINT: waits for what is under way\nran for /)
+        const { delivered, sent } = counts(run.lastLine())
+        assert.strictEqual(delivered, sent)
+        assert.strictEqual(code, 0)
+      }))
+
+    onTerminal("gives the terminal back even when it is killed", () =>
+      Effect.gen(function*() {
+        const run = yield* demoOnTerminal([], { columns: 80, rows: 24 })
+        yield* until("a picture", () => pictures(run.stdout()).length > 2, run.stdout)
+        run.act({ kill: 9 })
+        const code = yield* run.ended
+
+        assert.strictEqual(code, 128 + 9)
+        assert.strictEqual(afterwards(run.stdout()), "")
+        yield* until("its processes to end", () => run.left().length === 0)
+      }))
+
+    onTerminal("writes lines there when it is asked to", () =>
+      Effect.gen(function*() {
+        const run = yield* demoOnTerminal(["--once", "100", "--plain"], { columns: 80, rows: 24 })
+        yield* run.ended
+
+        assert.notInclude(run.stdout(), "\x1b")
+        assert.strictEqual(run.lastLine(), "100 sent, 100 delivered, 0 lost, 0 duplicated")
       }))
   })
 })

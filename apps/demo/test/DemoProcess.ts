@@ -1,41 +1,50 @@
 /** The demo as it is shipped: bundled by the packages' own scripts, and run as a process. */
 import { Effect } from "effect"
 import type { Scope } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, exec, spawn, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { delimiter, join } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { isAlive, until } from "./Waiting.ts"
 
 const apps = fileURLToPath(new URL("../..", import.meta.url))
 
+const bundleApp = async (app: string, folder: string): Promise<void> => {
+  const cwd = join(apps, app)
+  const outFile = join(folder, "apps", app, "dist", "main.js")
+  const { scripts } = JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")) as {
+    readonly scripts: { readonly build: string }
+  }
+  mkdirSync(dirname(outFile), { recursive: true })
+  await promisify(exec)(scripts.build.replace("dist/main.js", outFile), {
+    cwd,
+    env: { ...process.env, PATH: [join(cwd, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) }
+  })
+}
+
 /** Bundles both apps into a folder of this test's own: what is in `dist` may be old, or being written. */
 export const bundle = Effect.acquireRelease(
-  Effect.sync(() => {
+  Effect.promise(async () => {
     const folder = mkdtempSync(join(tmpdir(), "kps-demo-bundle-"))
     writeFileSync(join(folder, "package.json"), "{\"type\":\"module\"}")
-    for (const app of ["demo", "nats-connector"]) {
-      const cwd = join(apps, app)
-      const outFile = join(folder, "apps", app, "dist", "main.js")
-      const { scripts } = JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")) as {
-        readonly scripts: { readonly build: string }
-      }
-      mkdirSync(join(folder, "apps", app, "dist"), { recursive: true })
-      const { status, stderr } = spawnSync(scripts.build.replace("dist/main.js", outFile), {
-        cwd,
-        shell: true,
-        encoding: "utf8",
-        env: { ...process.env, PATH: [join(cwd, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) }
-      })
-      if (status !== 0) throw new Error(`cannot bundle ${app}: ${stderr}`)
-    }
+    await Promise.all(["demo", "nats-connector"].map((app) => bundleApp(app, folder)))
     return { folder, main: join(folder, "apps", "demo", "dist", "main.js") }
   }),
   ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
+/** A program that runs another on a terminal of its own; standard input: a line of JSON for each thing to do there. */
+const terminalProgram = fileURLToPath(new URL("terminal.py", import.meta.url))
+
+/** Why there can be no terminal; undefined: there can. */
+export const noTerminal: string | undefined = spawnSync("python3", ["-c", "import pty"]).status === 0
+  ? undefined
+  : "no python3 with its module pty"
+
 export interface DemoProcess {
+  /** The demo itself, or the program that holds its terminal. */
   readonly process: ChildProcess
   readonly stdout: () => string
   readonly stderr: () => string
@@ -49,13 +58,21 @@ export interface DemoProcess {
   readonly lastLine: () => string
   /** Pids of its processes that are still there. */
   readonly left: () => ReadonlyArray<number>
+  /** On a terminal: types there, gives it another size, or sends the demo a signal. */
+  readonly act: (
+    action: { readonly type: string } | { readonly resize: readonly [number, number] } | { readonly kill: number }
+  ) => void
 }
 
 /** Starts the demo; whatever becomes of it, it and all it started are gone when the scope closes. */
 export const start = Effect.fnUntraced(function*(
   main: string,
   args: ReadonlyArray<string>,
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}
+  options: {
+    readonly env?: Readonly<Record<string, string | undefined>>
+    /** Runs it on a terminal of this size. */
+    readonly terminal?: { readonly columns: number; readonly rows: number }
+  } = {}
 ): Effect.fn.Return<DemoProcess, never, Scope.Scope> {
   let stdout = ""
   let stderr = ""
@@ -63,7 +80,15 @@ export const start = Effect.fnUntraced(function*(
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const { INIT_CWD: _, ...env } = process.env
-      return spawn(process.execPath, [main, ...args], { ...options, env: { ...env, ...options.env } })
+      const { terminal } = options
+      const onTerminal = terminal === undefined ? [] : [
+        "python3",
+        terminalProgram,
+        `${terminal.columns}`,
+        `${terminal.rows}`
+      ]
+      const [command = "", ...rest] = [...onTerminal, process.execPath, main, ...args]
+      return spawn(command, rest, { env: { ...env, ...options.env } })
     }),
     (child) =>
       Effect.sync(() => {
@@ -74,7 +99,8 @@ export const start = Effect.fnUntraced(function*(
       })
   )
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text
+    // a terminal puts one before each line feed
+    stdout += text.replaceAll("\r", "")
   })
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text
@@ -107,6 +133,7 @@ export const start = Effect.fnUntraced(function*(
       ),
     ended: Effect.map(until("its end", () => exit !== undefined, told), () => exit?.code ?? null),
     lastLine: () => stdout.trimEnd().split("\n").at(-1) ?? "",
-    left: () => pids().filter(isAlive)
+    left: () => pids().filter(isAlive),
+    act: (action) => void child.stdin.write(`${JSON.stringify(action)}\n`)
   }
 })

@@ -56,4 +56,16 @@ describe("Latency", () => {
     latency.record(7)
     assert.strictEqual(latency.percentile(0.99), 7)
   })
+
+  it("adds all values of another, and leaves that as it is", () => {
+    const [one, other] = [new Latency(), new Latency()]
+    one.record(1)
+    for (const micros of [5, 7, 100]) other.record(micros)
+    one.add(other)
+    one.add(new Latency())
+
+    assert.strictEqual(one.total, 4)
+    assert.deepStrictEqual([0.25, 0.5, 0.75, 1].map((share) => one.percentile(share)), [1, 5, 7, 100])
+    assert.strictEqual(other.total, 3)
+  })
 })

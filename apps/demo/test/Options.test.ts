@@ -8,25 +8,27 @@ const refused = (...args: ReadonlyArray<string>) => Effect.map(Effect.flip(parse
 describe("Options", () => {
   it.effect("sends generated readings for ever at 100 a second by default", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* parse(), { rate: 100, input: { _tag: "Generated" } })
+      assert.deepStrictEqual(yield* parse(), { rate: 100, input: { _tag: "Generated" }, plain: false })
     }))
 
   it.effect("reads a file, or standard input, at 20,000 lines a second by default", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* parse("--input", "data.txt"), {
         rate: 20_000,
-        input: { _tag: "File", path: "/home/ann/data.txt" }
+        input: { _tag: "File", path: "/home/ann/data.txt" },
+        plain: false
       })
       assert.deepStrictEqual(yield* parse("--input=/x", "--rate", "0.5"), {
         rate: 0.5,
-        input: { _tag: "File", path: "/x" }
+        input: { _tag: "File", path: "/x" },
+        plain: false
       })
-      assert.deepStrictEqual(yield* parse("--input", "-"), { rate: 20_000, input: { _tag: "Stdin" } })
+      assert.deepStrictEqual(yield* parse("--input", "-"), { rate: 20_000, input: { _tag: "Stdin" }, plain: false })
     }))
 
   it.effect("skips one leading --, as pnpm hands it on, and no second one's arguments", () =>
     Effect.gen(function*() {
-      const options = { once: 5, rate: 100, input: { _tag: "Generated" as const } }
+      const options = { once: 5, rate: 100, input: { _tag: "Generated" as const }, plain: false }
       assert.deepStrictEqual(yield* parse("--", "--once", "5"), options)
       assert.deepStrictEqual(yield* parse("--once=5"), options)
 
@@ -36,6 +38,12 @@ describe("Options", () => {
   it.effect("takes the last of an option that is given twice", () =>
     Effect.gen(function*() {
       assert.deepInclude(yield* parse("--once", "5", "--once", "6"), { once: 6 })
+    }))
+
+  it.effect("writes plain lines when asked to, and lets that have no value", () =>
+    Effect.gen(function*() {
+      assert.deepInclude(yield* parse("--plain", "--once", "5"), { plain: true, once: 5 })
+      assert.strictEqual(yield* refused("--plain=no"), "--plain \"no\": want no value")
     }))
 
   it.effect("gives help when asked, whatever else is there", () =>
@@ -74,7 +82,7 @@ describe("Options", () => {
     Effect.gen(function*() {
       assert.strictEqual(
         yield* refused("--onc", "5"),
-        "option \"--onc\": want one of --once, --rate, --input, --help"
+        "option \"--onc\": want one of --once, --rate, --input, --plain, --help"
       )
       assert.include(yield* refused("-x"), "option \"-x\"")
       assert.include(yield* refused("data.txt"), "argument \"data.txt\": want none")
@@ -87,16 +95,18 @@ describe("Options", () => {
 
   it("says what will be sent", () => {
     assert.strictEqual(
-      Options.describe({ rate: 100, input: { _tag: "Generated" } }),
+      Options.describe({ rate: 100, input: { _tag: "Generated" }, plain: false }),
       "sending sensor readings, 100 a second at most"
     )
     assert.strictEqual(
-      Options.describe({ once: 7, rate: 0.5, input: { _tag: "File", path: "/x" } }),
+      Options.describe({ once: 7, rate: 0.5, input: { _tag: "File", path: "/x" }, plain: false }),
       "sending 7 lines of /x, 0.5 a second at most"
     )
   })
 
   it("names every option and its default in the help", () => {
-    for (const text of ["--once", "--rate", "--input", "--help", "100", "20000"]) assert.include(Options.help, text)
+    for (const text of ["--once", "--rate", "--input", "--plain", "--help", "100", "20000"]) {
+      assert.include(Options.help, text)
+    }
   })
 })

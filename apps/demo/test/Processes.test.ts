@@ -10,6 +10,7 @@ import * as Child from "../src/Child.ts"
 import * as Guard from "../src/Guard.ts"
 import * as NatsServer from "../src/NatsServer.ts"
 import * as Signals from "../src/Signals.ts"
+import * as Script from "./Script.ts"
 import { isAlive, until } from "./Waiting.ts"
 
 const surroundings = Layer.merge(
@@ -104,7 +105,7 @@ describe("Guard", () => {
   const program = `
     import { Effect } from "effect"
     import { spawn } from "node:child_process"
-    import { Guard, layer } from ${JSON.stringify(new URL("../src/Guard.ts", import.meta.url).pathname)}
+    import { Guard, layer } from ${Script.module("Guard")}
     const start = () => spawn("sleep", ["60"], { detached: true, stdio: "ignore" }).pid
     const [watched, released] = [start(), start()]
     Effect.runPromise(Effect.gen(function*() {
@@ -123,10 +124,7 @@ describe("Guard", () => {
       Effect.gen(function*() {
         const parent = yield* Effect.acquireRelease(
           Effect.sync(() =>
-            spawn(process.execPath, ["--conditions=@kps/source", "--input-type=module", "-e", program], {
-              stdio: ["ignore", "pipe", "inherit"],
-              cwd: new URL("..", import.meta.url).pathname
-            })
+            spawn(process.execPath, Script.args(program), { stdio: ["ignore", "pipe", "inherit"], cwd: Script.cwd })
           ),
           (parent) => Effect.sync(() => parent.kill("SIGKILL"))
         )
@@ -163,15 +161,16 @@ suite(NatsServerBinary.suiteName("NatsServer"), () => {
         const first = Number(/pid (\d+)/.exec(lines[0]!)![1])
         assert.strictEqual(lines[0], `some nats-server: pid ${first}, port ${server.port}`)
         assert.strictEqual(server.url, `nats://127.0.0.1:${server.port}`)
-        assert.isTrue(server.isRunning())
+        assert.strictEqual(server.pid(), first)
 
         process.kill(first, "SIGKILL")
         yield* until("its death", () => lines.length > 1)
-        assert.isFalse(server.isRunning())
+        assert.strictEqual(server.pid(), undefined)
         yield* until("its return", () => lines.length > 2)
 
         const second = Number(/pid (\d+)/.exec(lines[2]!)![1])
         assert.notStrictEqual(second, first)
+        assert.strictEqual(server.pid(), second)
         assert.include(lines[1]!, "ended by SIGKILL")
         assert.strictEqual(lines[2], `some nats-server: pid ${second}, port ${server.port}`)
         yield* until("its port", () => accepts(server.port))

@@ -30,7 +30,8 @@ const alert = (name: string, streamId: string): Report.AlertView => ({
   name,
   streamId,
   severity: "CRITICAL",
-  message: "cannot connect"
+  message: "cannot connect",
+  sinceMicros: 0
 })
 
 describe("Report", () => {
@@ -79,6 +80,25 @@ describe("Report", () => {
       "alert cleared: a on in"
     ])
     assert.deepStrictEqual(Report.alertChanges(now, now), [])
+  })
+
+  it("tells no more of an alert than fits a line, and nothing that a terminal would obey", () => {
+    const bad = { ...alert("a\n", "in"), message: `one\nline\x1b[2J${"x".repeat(1_000)}` }
+    const [line = ""] = Report.alertChanges([], [bad])
+
+    assert.match(line, /^alert raised: a  on in, CRITICAL: one line␛\[2Jx+$/)
+    assert.isBelow(line.length, 300)
+  })
+
+  it("knows since when an alert stands, and begins anew with one that comes back", () => {
+    const stood = Report.standing([alert("a", "in")], [{ ...alert("a", "in"), message: "other" }, alert("a", "")], 7)
+    assert.deepStrictEqual(stood.map(({ message, sinceMicros }) => [message, sinceMicros]), [
+      ["other", 0],
+      ["cannot connect", 7]
+    ])
+
+    const back = Report.standing(Report.standing(stood, [], 8), stood, 9)
+    assert.deepStrictEqual(back.map(({ sinceMicros }) => sinceMicros), [9, 9])
   })
 
   it("names each stream that came or went, and not one whose status alone is another", () => {
