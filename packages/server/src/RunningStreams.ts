@@ -91,7 +91,8 @@ export interface Options {
  *
  * **Details**
  *
- * Closing the layer stops all streams and waits up to `stopTimeout` for them.
+ * Closing the layer stops all streams and waits up to `stopTimeout` for them. Of each that had to drop something in the
+ * end, drained or not, it logs how many.
  *
  * @category layers
  * @since 0.1.0
@@ -140,10 +141,23 @@ const make = Effect.fnUntraced(function*<Name extends string>(
       )
   const ended = (ids: ReadonlyArray<string>) => ids.flatMap((id) => set.endingOf(id)).map((fiber) => Fiber.await(fiber))
 
+  /** What each stream had dropped when the end began: whoever asks for counts cannot do so after it. */
+  let droppedBefore: ReadonlyMap<StreamRunner, number> | undefined
+  const beginEnd = () => droppedBefore ??= new Map(set.runners.map((runner) => [runner, runner.counts.stats.dropped]))
+
   yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
+    const before = beginEnd()
     for (const runner of set.runners) runner.report.close()
     set.stopAll()
     yield* Effect.timeoutOption(Effect.all(ended(set.endingIds)), stopTimeout)
+    for (const [{ counts, spec }, count] of before) {
+      const dropped = counts.stats.dropped - count
+      if (dropped === 0) continue
+      yield* Effect.annotateLogs(Effect.logWarning("payloads that were taken end with the stream"), {
+        streamId: spec.id,
+        dropped
+      })
+    }
     yield* Effect.forEach(
       set.endingIds,
       (streamId) => Effect.annotateLogs(Effect.logWarning("stream did not stop in time"), { streamId }),
@@ -183,6 +197,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     apply,
     restart: ({ timeout }) => apply(set.runners.map((runner) => runner.spec), { timeout, restart: true }),
     drain: Effect.fn("RunningStreams.drain")(function*({ timeout }) {
+      beginEnd()
       Deferred.doneUnsafe(draining, Exit.void)
       const { runners } = set
       for (const runner of runners) runner.drain()

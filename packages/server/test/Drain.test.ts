@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { type Cause, Effect, Fiber, Latch, Queue, Stream } from "effect"
+import { type Cause, Effect, Fiber, Latch, Logger, Queue, References, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -334,6 +334,30 @@ describe("Draining", () => {
           )
         })
     }, { over: () => ({ publishConfirmed: () => confirmed.await }) })))
+  })
+
+  it.effect("logs how many payloads it could not finish, of each stream that had some", () => {
+    const lines: Array<unknown> = []
+    const logger = Logger.make<unknown, void>(({ fiber, message }) =>
+      void lines.push([message, fiber.getRef(References.CurrentLogAnnotations)])
+    )
+    return Effect.gen(function*() {
+      yield* Effect.gen(function*() {
+        yield* apply([egress("1"), egress("2")])
+        yield* publish("ch.1", ["a", "b", "c"])
+        yield* settle
+        const drained = yield* Effect.forkChild(drain("10 seconds"))
+        yield* settle
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(drained)
+      }).pipe(Effect.provide(layer({
+        egress: () => Effect.succeed(Delivery.sink({ idempotent: true, deliver: () => Effect.never }))
+      })))
+
+      assert.deepStrictEqual(lines, [
+        [["payloads that were taken end with the stream"], { streamId: "1", dropped: 3 }]
+      ])
+    }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
   it.effect("ends within its time though a finalizer hangs", () =>
