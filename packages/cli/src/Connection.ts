@@ -20,6 +20,35 @@ const tlsFile = (name: string, variable: string, description: string): Flag.Flag
   )
 
 /**
+ * The flags of TLS alone.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const tlsFlags = {
+  tls: Flag.Boolean("tls").pipe(
+    Flag.withDescription("Speak TLS; each of the other --tls flags means it too; or KPS_TLS=true"),
+    Flag.withFallbackConfig(Config.Boolean("KPS_TLS")),
+    Flag.withDefault(false)
+  ),
+  tlsCa: tlsFile(
+    "ca",
+    "KPS_CA",
+    "Authorities of the connector's certificate, in PEM; without it those that Node knows"
+  ),
+  tlsCert: tlsFile("cert", "KPS_CLIENT_CERT", "Certificate for a connector that asks for one, in PEM"),
+  tlsKey: tlsFile("key", "KPS_CLIENT_KEY", "Private key of that certificate, in PEM without a passphrase"),
+  tlsServerName: Flag.String("tls-server-name").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription(
+      "Name that the connector's certificate must have, in place of the endpoint's host; or KPS_SERVER_NAME"
+    ),
+    Flag.withFallbackConfig(Config.String("KPS_SERVER_NAME")),
+    Flag.optional
+  )
+}
+
+/**
  * Spread into the flags of every command that calls a connector.
  *
  * @category flags
@@ -45,27 +74,30 @@ export const flags = {
     Flag.withSchema(Schema.DurationFromString),
     Flag.withDefault("10 seconds" as const)
   ),
-  tls: Flag.Boolean("tls").pipe(
-    Flag.withDescription("Speak TLS; each of the other --tls flags means it too; or KPS_TLS=true"),
-    Flag.withFallbackConfig(Config.Boolean("KPS_TLS")),
-    Flag.withDefault(false)
-  ),
-  tlsCa: tlsFile(
-    "ca",
-    "KPS_CA",
-    "Authorities of the connector's certificate, in PEM; without it those that Node knows"
-  ),
-  tlsCert: tlsFile("cert", "KPS_CLIENT_CERT", "Certificate for a connector that asks for one, in PEM"),
-  tlsKey: tlsFile("key", "KPS_CLIENT_KEY", "Private key of that certificate, in PEM without a passphrase"),
-  tlsServerName: Flag.String("tls-server-name").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription(
-      "Name that the connector's certificate must have, in place of the endpoint's host; or KPS_SERVER_NAME"
-    ),
-    Flag.withFallbackConfig(Config.String("KPS_SERVER_NAME")),
-    Flag.optional
-  )
+  ...tlsFlags
 }
+
+/**
+ * What the flags of TLS say: nothing when it is not asked for.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export const tlsOf = ({ tls, tlsCa, tlsCert, tlsKey, tlsServerName }: {
+  readonly tls: boolean
+  readonly tlsCa: Option.Option<string>
+  readonly tlsCert: Option.Option<string>
+  readonly tlsKey: Option.Option<string>
+  readonly tlsServerName: Option.Option<string>
+}): Tls.Options | undefined =>
+  tls || [tlsCa, tlsCert, tlsKey, tlsServerName].some(Option.isSome)
+    ? {
+      ca: Option.getOrUndefined(tlsCa),
+      cert: Option.getOrUndefined(tlsCert),
+      key: Option.getOrUndefined(tlsKey),
+      serverName: Option.getOrUndefined(tlsServerName)
+    }
+    : undefined
 
 /**
  * The client of the connector that the flags name.
@@ -73,29 +105,13 @@ export const flags = {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: {
-  readonly endpoint: string
-  readonly connectorId: string
-  readonly deadline: Duration.Input
-  readonly tls: boolean
-  readonly tlsCa: Option.Option<string>
-  readonly tlsCert: Option.Option<string>
-  readonly tlsKey: Option.Option<string>
-  readonly tlsServerName: Option.Option<string>
-}): Layer.Layer<ConnectorClient.ConnectorClient, Endpoint.InvalidEndpoint | Tls.InvalidTls> => {
-  const { connectorId, deadline, endpoint, tls, tlsCa, tlsCert, tlsKey, tlsServerName } = options
-  const isSecure = tls || [tlsCa, tlsCert, tlsKey, tlsServerName].some(Option.isSome)
-  return ConnectorClient.layer({
-    connectorId,
-    deadline,
-    endpoint,
-    tls: isSecure
-      ? {
-        ca: Option.getOrUndefined(tlsCa),
-        cert: Option.getOrUndefined(tlsCert),
-        key: Option.getOrUndefined(tlsKey),
-        serverName: Option.getOrUndefined(tlsServerName)
-      }
-      : undefined
-  })
+export const layer = (
+  options: Parameters<typeof tlsOf>[0] & {
+    readonly endpoint: string
+    readonly connectorId: string
+    readonly deadline: Duration.Input
+  }
+): Layer.Layer<ConnectorClient.ConnectorClient, Endpoint.InvalidEndpoint | Tls.InvalidTls> => {
+  const { connectorId, deadline, endpoint } = options
+  return ConnectorClient.layer({ connectorId, deadline, endpoint, tls: tlsOf(options) })
 }

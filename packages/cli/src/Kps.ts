@@ -5,6 +5,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Config from "./commands/Config.ts"
+import * as Conform from "./commands/Conform.ts"
 import * as Events from "./commands/Events.ts"
 import * as Health from "./commands/Health.ts"
 import * as Set from "./commands/Set.ts"
@@ -16,5 +17,12 @@ import * as Stream from "./commands/Stream.ts"
  */
 export const command = Command.make("kps").pipe(
   Command.withDescription("Looks into running KPS connectors, and tells them what to do"),
-  Command.withSubcommands([Config.command, Events.command, Health.command, Set.command, Stream.command])
+  Command.withSubcommands([
+    Config.command,
+    Conform.command,
+    Events.command,
+    Health.command,
+    Set.command,
+    Stream.command
+  ])
 )

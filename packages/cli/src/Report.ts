@@ -7,6 +7,8 @@
  * @since 0.1.0
  */
 import type { ClientError, Endpoint, Tls } from "@kps/client"
+import type { Description, WireSubject } from "@kps/testing"
+import type { ConfigError } from "effect/Config"
 import * as Schema from "effect/Schema"
 import type { InvalidDocument } from "./DesiredState.ts"
 
@@ -53,6 +55,50 @@ export class UnreadableFile
 }
 
 /**
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnwritableFile
+  extends Schema.TaggedError<UnwritableFile>("@kps/cli/Report/UnwritableFile")("UnwritableFile", {
+    file: Schema.String,
+    cause: Schema.Defect()
+  })
+{
+  override get message(): string {
+    return `cannot write ${JSON.stringify(this.file)}: ${this.cause instanceof Error ? this.cause.message : "unknown"}`
+  }
+}
+
+/**
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnknownCase extends Schema.TaggedError<UnknownCase>("@kps/cli/Report/UnknownCase")("UnknownCase", {
+  ids: Schema.Array(Schema.String),
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `want --case to be one of ${this.known.join(", ")}, got ${
+      this.ids.map((id) => JSON.stringify(id)).join(", ")
+    }`
+  }
+}
+
+/**
+ * A connector that breaks what it has to keep.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotConforming extends Schema.TaggedError<NotConforming>("@kps/cli/Report/NotConforming")("NotConforming", {
+  conclusion: Schema.String
+}) {
+  override get message(): string {
+    return this.conclusion
+  }
+}
+
+/**
  * Everything a command can fail with.
  *
  * @category errors
@@ -66,6 +112,12 @@ export type Failure =
   | NotServing
   | BadAssignment
   | UnreadableFile
+  | UnwritableFile
+  | UnknownCase
+  | NotConforming
+  | ConfigError
+  | Description.InvalidDescription
+  | WireSubject.Unusable
 
 /**
  * @category reporting
@@ -78,10 +130,17 @@ export const exitCode = (failure: Failure): number => {
     case "InvalidDocument":
     case "BadAssignment":
     case "UnreadableFile":
+    case "UnwritableFile":
+    case "UnknownCase":
+    case "ConfigError":
+    case "InvalidDescription":
+    case "NotTestable":
       return 2
     case "Unreachable":
     case "CertificateRefused":
     case "DeadlineExceeded":
+    case "NotReachable":
+    case "BedFailed":
       return 3
     default:
       return 1
@@ -104,6 +163,10 @@ const advice = (failure: Failure): string | undefined => {
       return failure.isRetryable
         ? "the connector goes on trying; watch it with kps events --follow"
         : "mend what is named, then set it again"
+    case "NotReachable":
+      return failure.what === "connector"
+        ? "is the connector running, and is --endpoint where it serves?"
+        : "is the broker running, and is --nats where it listens?"
     case "InvalidDocument":
       return "nothing was sent"
     default:

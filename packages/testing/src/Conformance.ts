@@ -89,25 +89,33 @@ export const open = Effect.fnUntraced(function*(
   }
   const cleaner = driver([])
 
-  /** No streams, the first config. What fails here fails in the case, where it is reported. */
-  const reset = Effect.gen(function*() {
+  const revived = Effect.suspend(() => {
     const { process } = subject
-    if (process !== undefined && !(yield* process.isRunning)) yield* process.start
-    yield* cleaner.setNothing
-    const now = yield* cleaner.config
-    firstConfig ??= now
-    const changes = undo(firstConfig, now)
-    if (changes !== undefined) yield* cleaner.setConfig(changes)
-  }).pipe(Effect.ignore)
+    return process === undefined
+      ? Effect.void
+      : Effect.flatMap(process.isRunning, (running) => running ? Effect.void : process.start)
+  })
+
+  /** No streams, the first config. What the connector refuses of that, the case is told too. */
+  const reset = Effect.gen(function*() {
+    yield* revived
+    yield* Effect.ignore(Effect.gen(function*() {
+      yield* cleaner.setNothing
+      const now = yield* cleaner.config
+      firstConfig ??= now
+      const changes = undo(firstConfig, now)
+      if (changes !== undefined) yield* cleaner.setConfig(changes)
+    }))
+  })
 
   const verdictOf = (one: Case, steps: Array<Wire.Step>): Effect.Effect<Verdict> => {
     const failed = (expected: string, got: string): Verdict => ({ _tag: "Failed", expected, got, steps })
-    return Effect.scoped(one.run(driver(steps))).pipe(
+    return Effect.andThen(reset, Effect.scoped(one.run(driver(steps)))).pipe(
       Effect.map((got): Verdict => ({ _tag: "Passed", got })),
       Effect.catchTags({
         Mismatch: ({ expected, got }) => Effect.succeed(failed(expected, got)),
         NotApplicable: ({ reason }) => Effect.succeed<Verdict>({ _tag: "Skipped", reason }),
-        BedFailed: ({ problem }) => Effect.succeed(failed(one.expected, `no answer to that: ${problem}`))
+        BedFailed: ({ problem }) => Effect.succeed(failed(one.expected, `no way to tell: ${problem}`))
       }),
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
@@ -136,13 +144,13 @@ export const open = Effect.fnUntraced(function*(
       const reason = Requirement.missing(subject, one.requires)
       let verdict: Verdict = { _tag: "Skipped", reason: reason ?? "" }
       if (reason === undefined) {
-        yield* reset
         const steps: Array<Wire.Step> = []
         verdict = yield* verdictOf(one, steps)
       }
       return { id, title, expected, level, door, verdict, millis: (yield* Clock.currentTimeMillis) - start }
     }),
-    close: reset
+    // a connector that does not start any more has nothing to be left without
+    close: Effect.ignore(reset)
   }
 })
 

@@ -77,9 +77,14 @@ export const Streams = Schema.Struct({
 export type Streams = typeof Streams.Type
 
 const NatsOutside = Schema.Struct({
-  /** Address of the broker, as the suite reaches it. The connector is given `{outside}`, a proxy before it. */
-  url: Schema.String.check(
-    Schema.isPattern(/^nats:\/\/[^\s/@]+$/u, { expected: "an address such as \"nats://127.0.0.1:4222\"" })
+  /**
+   * Address of the broker, as the suite reaches it; `{outside}` is a proxy before it. Default: the platform's broker,
+   * which then is the outside too.
+   */
+  url: Schema.optionalKey(
+    Schema.String.check(
+      Schema.isPattern(/^nats:\/\/[^\s/]+$/u, { expected: "an address such as \"nats://127.0.0.1:4222\"" })
+    )
   ),
   /** The subject that an ingress stream reads. Default: no data is given to ingress streams. */
   ingress: Schema.optionalKey(Template.Text),

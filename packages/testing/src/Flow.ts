@@ -107,7 +107,8 @@ export const uninterrupted = Effect.fnUntraced(function*<E, R>(
       yield* Effect.sleep("5 millis")
     }
   }))
-  const exit = yield* Effect.exit(during)
+  // what is stopped late shows after the answer
+  const exit = yield* Effect.exit(Effect.andThen(during, driver.quiet))
   yield* going.close
   yield* Fiber.join(sending)
   if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)

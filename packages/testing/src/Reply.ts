@@ -40,6 +40,8 @@ export interface Reply<out A> {
   }>
   /** A gRPC status and the `ResponseStatus` within it that do not say the same. */
   readonly contradiction: string | undefined
+  /** The other side said so; otherwise something went wrong on the way. */
+  readonly isSaid: boolean
   /** The whole reply, where there was one. */
   readonly value: A | undefined
 }
@@ -80,6 +82,7 @@ export const ofMessage = <A extends { readonly status?: ResponseStatus | undefin
     : read(value.status)),
   form: "in band",
   contradiction: undefined,
+  isSaid: true,
   value
 })
 
@@ -104,6 +107,7 @@ export const ofError = (error: ConnectError): Reply<never> => {
       code,
       message: error.rawMessage,
       contradiction: undefined,
+      isSaid: error.isWireError,
       value: undefined,
       ...unpack(details)
     }
@@ -112,6 +116,7 @@ export const ofError = (error: ConnectError): Reply<never> => {
   return {
     ...status,
     form: "gRPC status",
+    isSaid: true,
     code,
     contradiction: status.code === code
       ? undefined

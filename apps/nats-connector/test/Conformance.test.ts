@@ -1,0 +1,48 @@
+import { describe } from "@effect/vitest"
+import { ConnectorServer } from "@kps/server"
+import { Description, WireSubject } from "@kps/testing"
+import * as ConnectorConformance from "@kps/testing/ConnectorConformance"
+import { NatsTransport } from "@kps/transport"
+import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
+import { Context, Duration, Effect, Layer, References } from "effect"
+import { readFileSync } from "node:fs"
+import * as App from "../src/App.ts"
+import * as LogLevels from "../src/LogLevels.ts"
+
+/** The connector of `App` between two real brokers, as conformance.json describes it. */
+const subject = Layer.unwrap(Effect.gen(function*() {
+  const platform = yield* natsServer()
+  const outside = yield* natsServer()
+  const file = JSON.parse(readFileSync(new URL("../conformance.json", import.meta.url), "utf8"))
+  const description = yield* Description.decode("conformance.json", {
+    ...file,
+    outside: { nats: { ...file.outside.nats, url: outside.url } }
+  })
+  const services = yield* Layer.build(
+    App.layer({
+      connectorId: description.id,
+      host: "127.0.0.1",
+      port: 0,
+      errors: "inBand",
+      setPayload: "perKind",
+      secretsFolder: "/no/secrets",
+      pushGateway: undefined
+    }).pipe(
+      Layer.provide([
+        NatsTransport.layer({ servers: [platform.url] }),
+        LogLevels.layer(LogLevels.stderrLogger({ pretty: false }))
+      ])
+    )
+  ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  const { port } = Context.get(services, ConnectorServer.ConnectorServer)
+  return WireSubject.layer({
+    endpoint: `127.0.0.1:${port}`,
+    nats: [platform.url],
+    description,
+    patience: { flood: Duration.seconds(1) }
+  })
+}))
+
+describe.skipIf(binary() === undefined)(suiteName("nats-connector"), () => {
+  ConnectorConformance.suite("nats-connector", subject)
+})

@@ -1,0 +1,162 @@
+/**
+ * A connector at an address as the subject: over gRPC and NATS, in any language.
+ *
+ * @since 0.1.0
+ */
+import { Endpoint, GrpcTransport, type Tls } from "@kps/client"
+import { NatsConnection, NatsTransport, Transport } from "@kps/transport"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { callMillis } from "./Conformance.ts"
+import * as ConnectorProcess from "./ConnectorProcess.ts"
+import type { Description } from "./Description.ts"
+import { BedFailed } from "./Outcome.ts"
+import * as Pipeline from "./Pipeline.ts"
+import * as Preflight from "./Preflight.ts"
+import * as Proxy from "./Proxy.ts"
+import { type Patience, Subject } from "./Subject.ts"
+import * as Wire from "./Wire.ts"
+import * as WireOutside from "./WireOutside.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Where the connector serves its contract, as `host:port`. */
+  readonly endpoint: string
+  /** TLS for the contract's calls. Default: plain text. */
+  readonly tls?: Tls.Options | undefined
+  /** The platform's broker, which the connector uses too: one server or several. */
+  readonly nats: ReadonlyArray<string>
+  /** Token for that broker. Default: none. */
+  readonly token?: Redacted.Redacted | undefined
+  /** User for that broker. Default: none. */
+  readonly user?: string | undefined
+  /** Password of the user. Default: none. */
+  readonly password?: Redacted.Redacted | undefined
+  readonly description: Description
+  /** Starts the connector so that it serves at `endpoint`. Default: it runs already. */
+  readonly command?: string | undefined
+  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds of flood. */
+  readonly patience?: Partial<Patience>
+}
+
+/** A reply may be as large as it likes: how large is for a case to judge. */
+const readMaxBytes = 64 << 20
+
+const unreachable = (nats: ReadonlyArray<string>) => ({ message }: { readonly message: string }) =>
+  new Preflight.NotReachable({
+    what: "broker",
+    place: nats.join(",").replaceAll(/\/\/[^/,]*@/g, "//"),
+    problem: message
+  })
+
+/** The platform's broker as the suite uses it. */
+const platform = Effect.fnUntraced(function*({ nats, password, token, user }: Options) {
+  const services = yield* NatsTransport.make({ servers: nats, name: "kps conform", password, token, user }).pipe(
+    Effect.mapError(unreachable(nats))
+  )
+  const { current } = Context.get(services, NatsConnection.NatsConnection)
+  yield* Effect.mapError(current, unreachable(nats))
+  return Pipeline.make(Context.get(services, Transport.Transport), (channel, frame, times) =>
+    current.pipe(
+      Effect.mapError(({ message }) => new BedFailed({ problem: message })),
+      Effect.map((client) => {
+        for (let n = 0; n < times; n++) client.publish(channel, frame)
+      })
+    ))
+})
+
+const started = Effect.fnUntraced(function*(options: Options, wire: Wire.Wire) {
+  const { command, description, endpoint, nats } = options
+  const [server] = nats
+  if (command === undefined || server === undefined) return {}
+  const reply = yield* wire.getEvents()
+  if (reply.isSaid) {
+    return yield* new Preflight.NotTestable({
+      place: endpoint,
+      problem: "something answers there before the command was started"
+    })
+  }
+  // credentials and scheme stay, the place is the proxy's
+  const [, before = "nats://", target = ""] = /^((?:[a-z]+:\/\/)?(?:.*@)?)(.*)$/.exec(server) ?? []
+  const proxy = yield* Proxy.make(target)
+  const process = yield* ConnectorProcess.make({
+    command,
+    env: { NATS_BROKER: `${before}${proxy.address}`, CONNECTOR_INSTANCE_ID: description.id },
+    // a connector without the health service serves when it answers
+    ready: Effect.gen(function*() {
+      const events = yield* wire.getEvents()
+      if (!events.isSaid) return false
+      const health = yield* wire.health("")
+      return health === "SERVING" || health.startsWith("gRPC")
+    })
+  })
+  yield* process.start
+  return { process, broker: { leave: proxy.leave, back: proxy.back } }
+})
+
+/**
+ * Why there is no subject.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type Unusable =
+  | Endpoint.InvalidEndpoint
+  | Effect.Error<ReturnType<typeof GrpcTransport.make>>
+  | Preflight.NotReachable
+  | Preflight.NotTestable
+  | BedFailed
+
+/**
+ * Makes the subject, in the scope, when there is a connector that may be tested.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Subject["Service"], Unusable, Scope.Scope> {
+  const { description } = options
+  const place = yield* Endpoint.parse(options.endpoint)
+  const transport = yield* GrpcTransport.make({ endpoint: place, readMaxBytes, tls: options.tls })
+  const wire = Wire.make({
+    transport,
+    connectorId: description.id,
+    deadlineMillis: callMillis / 2,
+    record: () => {}
+  })
+  const pipeline = yield* platform(options)
+  const process = yield* started(options, wire)
+  yield* Preflight.check(wire, { place, id: description.id, channelPrefix: description.channelPrefix })
+  const outside = yield* WireOutside.make(description.outside, options.nats[0] ?? "")
+  return Subject.of({
+    description,
+    transport,
+    place,
+    overSocket: true,
+    pipeline,
+    outside,
+    patience: {
+      within: Duration.seconds(8),
+      quiet: Duration.millis(300),
+      flood: Duration.seconds(10),
+      ...options.patience
+    },
+    ...process
+  })
+})
+
+/**
+ * Layer of a connector at an address.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Subject, Unusable> => Layer.effect(Subject, make(options))
