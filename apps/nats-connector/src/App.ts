@@ -15,15 +15,15 @@ import type { Settings } from "./Settings.ts"
 /** Serves the connector on the transport that is given. */
 export const layer = (settings: Settings): Layer.Layer<
   ConnectorServer.ConnectorServer | ConnectorServer.ConnectorRoutes,
-  Layer.Error<ReturnType<typeof ConnectorServer.layer>> | Layer.Error<ReturnType<typeof Credentials.layerFile>>,
+  Layer.Error<ReturnType<typeof ConnectorServer.layer>>,
   Transport.Transport | LogLevels
 > => {
-  const { connectorId, credentialsFile, errors, host, port, setPayload, tls } = settings
+  const { connectorId, errors, host, port, secretsFolder, setPayload, tls } = settings
   return ConnectorServer.layer(NatsConnector, { connectorId, errors, host, port, setPayload, tls }).pipe(
     Layer.provide(NatsConnectorLive.layer),
     Layer.provide([
       Brokers.layer({ name: `${NatsConnector.name} ${connectorId}` }).pipe(
-        Layer.provide(credentialsFile === undefined ? Credentials.layerNone : Credentials.layerFile(credentialsFile))
+        Layer.provide(Credentials.layer(secretsFolder))
       ),
       Events.layer
     ])

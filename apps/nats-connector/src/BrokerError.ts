@@ -35,24 +35,25 @@ export class BrokerLost extends Schema.TaggedError<BrokerLost>()("BrokerLost", {
 /** The broker answered and refused the credentials, or that there are none. */
 export class CredentialsRefused extends Schema.TaggedError<CredentialsRefused>()("CredentialsRefused", {
   broker: Schema.String,
-  /** Whether any were given. */
-  given: Schema.Boolean
+  /** The name of the secret, where the stream names one. */
+  credentials: Schema.UndefinedOr(Schema.String)
 }) {
   override get message(): string {
-    return this.given
-      ? `${this.broker} refuses the credentials`
-      : `${this.broker} asks for credentials, and BROKER_CREDENTIALS_FILE has none for it`
+    return this.credentials === undefined
+      ? `${this.broker} asks for credentials, and the stream names none`
+      : `${this.broker} refuses the credentials "${cut(this.credentials)}"`
   }
 }
 
-/** The file of the credentials cannot be read, or does not hold what it must. */
+/** There is no secret of this name, or it does not hold what it must. */
 export class CredentialsUnreadable extends Schema.TaggedError<CredentialsUnreadable>()("CredentialsUnreadable", {
-  file: Schema.String,
-  /** Never a value of the file. */
+  /** The name of the secret; where it is mounted is the operator's business. */
+  credentials: Schema.String,
+  /** Never a value of the secret. */
   problem: Schema.String
 }) {
   override get message(): string {
-    return `cannot read the credentials in "${cut(this.file)}": ${cut(this.problem)}`
+    return `cannot read the credentials "${cut(this.credentials)}": ${cut(this.problem)}`
   }
 }
 

@@ -4,12 +4,19 @@
  * The client's own reconnecting is off. It keeps what is published meanwhile without a bound, and hides from a stream
  * that its broker is gone. A connection that breaks is over; `Broker` makes another when a stream asks for one.
  */
-import { connect as dial, errors, type NatsConnection } from "@nats-io/transport-node"
+import { NatsSecurity } from "@kps/transport"
+import { connect as dial, errors, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { BrokerLost, BrokerUnreachable, CredentialsRefused, SubjectDenied } from "./BrokerError.ts"
-import { type BrokerCredentials, toOptions } from "./Credentials.ts"
+import {
+  BrokerLost,
+  BrokerUnreachable,
+  type ConnectError,
+  CredentialsRefused,
+  CredentialsUnreadable,
+  SubjectDenied
+} from "./BrokerError.ts"
+import type { Secret } from "./Credentials.ts"
 import { probe } from "./Probe.ts"
 
 /** A silent broker is noticed after at most four of these: two pings go unanswered, and the next is not sent. */
@@ -50,7 +57,9 @@ export interface Options {
   readonly broker: string
   /** The name that the broker's monitoring shows. */
   readonly name: string
-  readonly credentials: Option.Option<BrokerCredentials>
+  /** The name of the secret, and what was found there. */
+  readonly credentials: string | undefined
+  readonly secret: Secret | undefined
 }
 
 const wrap = (broker: string, nc: NatsConnection): Connection => {
@@ -135,29 +144,66 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
   }
 }
 
-const hostAndPort = (broker: string): { readonly host: string; readonly port: number } => {
-  const [, host = "", port] = /^[a-z]+:\/\/(.*?)(?::([0-9]+))?$/i.exec(broker) ?? []
-  return { host: host.replace(/^\[|\]$/g, ""), port: port === undefined ? 4222 : Number(port) }
+interface Address {
+  readonly tls: boolean
+  /** Without brackets. */
+  readonly host: string
+  readonly port: number
 }
 
-const dialed = (options: Options): Effect.Effect<NatsConnection, BrokerUnreachable | CredentialsRefused> =>
+const addressOf = (broker: string): Address => {
+  const [, scheme, host = "", port] = /^([a-z]+):\/\/(.*?)(?::([0-9]+))?$/i.exec(broker) ?? []
+  return {
+    tls: scheme?.toLowerCase() === "tls",
+    host: host.replace(/^\[|\]$/g, ""),
+    port: port === undefined ? 4222 : Number(port)
+  }
+}
+
+/** What the client is told of who we are: from the files of the secret as they are now. */
+const shown = (
+  { credentials, secret }: Options,
+  { host, tls }: Address
+): Effect.Effect<NodeConnectionOptions, CredentialsUnreadable> =>
+  Effect.mapError(
+    NatsSecurity.clientOptions({ host, requireTls: tls, credentials: secret?.credentials ?? {}, tls: secret?.tls }),
+    ({ reason }) =>
+      new CredentialsUnreadable({
+        credentials: credentials ?? "",
+        // without the path
+        problem: reason._tag === "InvalidOption" || reason._tag === "CredentialsUnreadable"
+          ? `"${keyOf[reason.option] ?? reason.option}": ${reason.problem}`
+          : reason._tag
+      })
+  )
+
+/** The keys of a secret are named as in Kubernetes, the options of a connection as in NATS. */
+const keyOf: Readonly<Record<string, string>> = {
+  user: "username",
+  nkeySeed: "nkey",
+  "tls.ca": "ca.crt",
+  "tls.cert": "tls.crt"
+}
+
+const dialed = (
+  { broker, credentials, name }: Options,
+  known: NodeConnectionOptions
+): Effect.Effect<NatsConnection, BrokerUnreachable | CredentialsRefused> =>
   Effect.callback((resume) => {
     const pending = dial({
-      servers: options.broker.replace(/^[a-z]+:\/\//i, ""),
-      name: options.name,
+      servers: broker.replace(/^[a-z]+:\/\//i, ""),
+      name,
       reconnect: false,
       ignoreClusterUpdates: true,
       timeout: 2_000,
       pingInterval: pingMillis,
-      // without it `tls://` would connect in the clear
-      ...(options.broker.toLowerCase().startsWith("tls:") ? { tls: {} } : {}),
-      ...toOptions(options.credentials)
+      ...known
     })
     pending.then((nc) => resume(Effect.succeed(nc)), (cause: unknown) =>
       resume(
         cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError
-          ? new CredentialsRefused({ broker: options.broker, given: Option.isSome(options.credentials) })
-          : new BrokerUnreachable({ broker: options.broker, cause })
+          ? new CredentialsRefused({ broker, credentials })
+          : new BrokerUnreachable({ broker, cause })
       ))
     // it cannot be told to stop: what it comes back with is closed
     return Effect.sync(() => void pending.then((nc) => nc.close(), () => {}))
@@ -165,14 +211,13 @@ const dialed = (options: Options): Effect.Effect<NatsConnection, BrokerUnreachab
 
 /** Connects, and closes the connection with the scope. */
 export const connect = Effect.fnUntraced(
-  function*(
-    options: Options
-  ): Effect.fn.Return<Connection, BrokerUnreachable | CredentialsRefused, Scope.Scope> {
+  function*(options: Options): Effect.fn.Return<Connection, ConnectError, Scope.Scope> {
     const { broker } = options
-    const { host, port } = hostAndPort(broker)
-    yield* probe(broker, host, port)
+    const address = addressOf(broker)
+    const known = yield* shown(options, address)
+    yield* probe(broker, address.host, address.port)
     const nc = yield* Effect.acquireRelease(
-      dialed(options),
+      dialed(options, known),
       (nc) => Effect.promise(() => nc.close()),
       { interruptible: true }
     )

@@ -1,82 +1,123 @@
 /**
- * The credentials for the outside brokers, by broker.
+ * What outside brokers are shown, by the name of a secret.
  *
- * The contract carries stream parameters in the clear, so credentials are not among them: they are in a file, such as a
- * mounted Kubernetes secret. Each broker gets only its own, whichever address a stream may name.
+ * The contract carries stream parameters in the clear, so a stream names a secret, and the operator mounts it. Under the
+ * folder of the secrets, a secret is either a folder of its name, as Kubernetes mounts a Secret, or files that begin with
+ * its name and a dot, which are keys of one Secret for all. The keys are `keys`, below.
  */
+import type { NatsSecurity } from "@kps/transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { readFile } from "node:fs/promises"
+import { readFile, realpath, stat } from "node:fs/promises"
+import { join, sep } from "node:path"
 import { CredentialsUnreadable } from "./BrokerError.ts"
-import { brokerKey, BrokerUrl } from "./Parameters.ts"
+import { brokerKey, BrokerUrl, CredentialsName } from "./Parameters.ts"
 
-const Secret = Schema.RedactedFromValue(Schema.NonEmptyString)
+/** Named as in Kubernetes's own kinds of Secrets, where those have a name for it. */
+const keys = ["brokers", "username", "password", "token", "nkey", "creds", "ca.crt", "tls.crt", "tls.key"] as const
 
-/** What one broker is shown. */
-export const BrokerCredentials = Schema.Union([
-  Schema.Struct({ user: Schema.NonEmptyString, password: Secret }),
-  Schema.Struct({ token: Secret })
-])
+type Key = typeof keys[number]
 
-export type BrokerCredentials = typeof BrokerCredentials.Type
+/** Kubernetes allows no larger Secret. */
+const maxBytes = 1_048_576
 
-const File = Schema.fromJsonString(Schema.Record(BrokerUrl, BrokerCredentials))
-const decode = Schema.decodeUnknownResult(File, { onExcessProperty: "error" })
+/** What to show a broker; most of it is in files yet. */
+export interface Secret {
+  readonly credentials: NatsSecurity.Credentials
+  readonly tls: NatsSecurity.Tls | undefined
+}
 
 export class Credentials extends Context.Service<Credentials, {
-  /** Read anew each time, so that an operator can mend the file while streams wait for it. */
-  readonly of: (broker: string) => Effect.Effect<Option.Option<BrokerCredentials>, CredentialsUnreadable>
+  /** Looked up anew each time, so that an operator can mend a secret while streams wait for it. */
+  readonly of: (name: string, broker: string) => Effect.Effect<Secret, CredentialsUnreadable>
 }>()("nats-connector/Credentials") {}
 
-/** No broker gets any. */
-export const layerNone: Layer.Layer<Credentials> = Layer.succeed(Credentials, {
-  of: () => Effect.succeedNone
+/** The secrets under a folder. Nothing outside of it is ever read, whichever name or link leads there. */
+export const layer = (folder: string): Layer.Layer<Credentials> =>
+  Layer.succeed(Credentials, {
+    of: (name, broker) =>
+      Effect.mapError(
+        find(folder, name, broker),
+        (problem) => new CredentialsUnreadable({ credentials: name, problem })
+      )
+  })
+
+/** The secret, or the problem with it. */
+const find = Effect.fnUntraced(function*(
+  folder: string,
+  name: string,
+  broker: string
+): Effect.fn.Return<Secret, string> {
+  if (!isName(name)) return yield* Effect.fail("it is not the name of a secret")
+  const root = yield* existing(folder)
+  if (root === undefined) return yield* Effect.fail(missing)
+  const own = yield* existing(join(root, name))
+  // Kubernetes replaces a volume as a whole: from one look at its link on, all is of one version
+  const base = (yield* existing(join(own ?? root, "..data"))) ?? own ?? root
+  const files = new Map<Key, string>()
+  for (const key of keys) {
+    const file = yield* existing(join(base, own === undefined ? `${name}.${key}` : key))
+    if (file === undefined) continue
+    yield* check(key, file, root)
+    files.set(key, file)
+  }
+  if (files.size === 0) {
+    return yield* Effect.fail(own === undefined ? missing : `it has none of the keys ${keys.join(", ")}`)
+  }
+  const [brokers, username] = [yield* read(files.get("brokers")), yield* read(files.get("username"))]
+  // what was not found may be on its way out: the version that was looked at has to be there still
+  if ((yield* existing(base)) === undefined) return yield* Effect.fail("it is being replaced")
+  if (brokers !== undefined) {
+    const allowed = addresses(brokers)
+    if (allowed === undefined) return yield* Effect.fail("\"brokers\" does not hold broker addresses")
+    if (!allowed.includes(brokerKey(broker))) return yield* Effect.fail(`it is not for ${broker}`)
+  }
+  return secretOf(files, username?.trim())
 })
 
-/**
- * Credentials in a JSON file: `{ "nats://host:4222": { "user": "…", "password": "…" }, "tls://other": { "token": "…" } }`.
- *
- * Fails when the file cannot be used already when the layer is built.
- */
-export const layerFile = (file: string): Layer.Layer<Credentials, CredentialsUnreadable> =>
-  Layer.effect(
-    Credentials,
-    Effect.gen(function*() {
-      const read = Effect.gen(function*() {
-        const text = yield* Effect.tryPromise({
-          try: () => readFile(file, "utf8"),
-          catch: (cause) => new CredentialsUnreadable({ file, problem: code(cause) })
-        })
-        const decoded = decode(text)
-        if (decoded._tag === "Failure") {
-          return yield* new CredentialsUnreadable({ file, problem: shape })
-        }
-        return new Map(Object.entries(decoded.success).map(([url, credentials]) => [brokerKey(url), credentials]))
-      })
-      yield* read
-      return { of: (broker) => Effect.map(read, (known) => Option.fromNullishOr(known.get(brokerKey(broker)))) }
-    })
+const missing = "there is no secret of this name"
+
+const secretOf = (files: ReadonlyMap<Key, string>, user: string | undefined): Secret => {
+  const of = (key: Key) => {
+    const file = files.get(key)
+    return file === undefined ? undefined : { file }
+  }
+  const [ca, cert, key] = [of("ca.crt"), of("tls.crt"), of("tls.key")]
+  return {
+    credentials: { user, password: of("password"), token: of("token"), nkeySeed: of("nkey"), creds: of("creds") },
+    tls: ca === undefined && cert === undefined && key === undefined ? undefined : { ca, cert, key }
+  }
+}
+
+const isName = Schema.is(CredentialsName)
+const isBroker = Schema.is(BrokerUrl)
+
+const addresses = (text: string): ReadonlyArray<string> | undefined => {
+  const list = text.split(/[\s,]+/).filter((address) => address !== "")
+  return list.length > 0 && list.every(isBroker) ? list.map(brokerKey) : undefined
+}
+
+/** Where it really is, if it is. */
+const existing = (path: string): Effect.Effect<string | undefined, string> =>
+  Effect.tryPromise({ try: () => realpath(path), catch: code }).pipe(
+    Effect.catchIf((problem) => problem === "ENOENT" || problem === "ENOTDIR", () => Effect.undefined)
   )
 
-/** The decoder's own text could quote the file. */
-const shape =
-  "want a JSON object with a broker address for each key, and { \"user\", \"password\" } or { \"token\" } for each value"
+const check = Effect.fnUntraced(function*(key: Key, file: string, root: string): Effect.fn.Return<void, string> {
+  if (!file.startsWith(root + sep)) {
+    return yield* Effect.fail(`"${key}" is a link that leaves the folder of the secrets`)
+  }
+  const stats = yield* Effect.tryPromise({ try: () => stat(file), catch: code })
+  // a pipe would be waited for
+  if (!stats.isFile()) return yield* Effect.fail(`"${key}" is no file`)
+  if (stats.size > maxBytes) return yield* Effect.fail(`"${key}" is over the limit of ${maxBytes} bytes`)
+})
 
+const read = (file: string | undefined): Effect.Effect<string | undefined, string> =>
+  file === undefined ? Effect.undefined : Effect.tryPromise({ try: () => readFile(file, "utf8"), catch: code })
+
+/** Of an error of Node's: its text would show the path. */
 const code = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : String(cause)
-
-/** The part of the client's options that shows them. */
-export const toOptions = (
-  credentials: Option.Option<BrokerCredentials>
-): { readonly user?: string; readonly pass?: string; readonly token?: string } =>
-  Option.match(credentials, {
-    onNone: () => ({}),
-    onSome: (known) =>
-      "token" in known
-        ? { token: Redacted.value(known.token) }
-        : { user: known.user, pass: Redacted.value(known.password) }
-  })
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "it cannot be read"

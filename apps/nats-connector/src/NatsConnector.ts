@@ -15,7 +15,7 @@ export const NatsConnector = Connector.make("natsconnector")({
     // A broker that is back is found within seconds: the cap is far below the default of 30 seconds.
     BrokerUnreachable: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "2 seconds" } }),
     BrokerLost: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "2 seconds" } }),
-    // An operator can mend the file, or the account on the broker, while the stream goes on asking.
+    // An operator can mend the secret, or the account on the broker, while the stream goes on asking.
     CredentialsRefused: Failure.retry({
       code: "UNAUTHENTICATED",
       severity: "CRITICAL",

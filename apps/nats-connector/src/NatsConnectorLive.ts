@@ -22,8 +22,8 @@ const annotated = <A, E, R>(effect: Effect.Effect<A, E, R>, { id, parameters }: 
 const ingress = Effect.fnUntraced(function*(
   stream: Opened
 ): Effect.fn.Return<Delivery.Source<BrokerError>, BrokerError, Brokers | Events.Events | Scope.Scope> {
-  const { broker, queue, subject } = stream.parameters
-  const outside = yield* (yield* Brokers).get(broker)
+  const { broker, credentials, queue, subject } = stream.parameters
+  const outside = yield* (yield* Brokers).get(broker, credentials)
   const subscription = yield* outside.subscribe(subject, { queue })
   yield* reportDrops({ streamId: stream.id, subject, subscription })
   yield* Effect.logDebug("subscribed outside")
@@ -33,7 +33,7 @@ const ingress = Effect.fnUntraced(function*(
 const egress = Effect.fnUntraced(function*(
   stream: Opened
 ): Effect.fn.Return<Delivery.Sink<BrokerError>, BrokerError, Brokers | Scope.Scope> {
-  const { broker, queue, subject } = stream.parameters
+  const { broker, credentials, queue, subject } = stream.parameters
   if (/(?:^|\.)[*>](?:\.|$)/.test(subject)) {
     return yield* new NotForEgress({ parameter: "subject", value: subject, problem: "want one without wildcards" })
   }
@@ -43,7 +43,7 @@ const egress = Effect.fnUntraced(function*(
   if (queue !== undefined) {
     return yield* new NotForEgress({ parameter: "queue", value: queue, problem: "only subscribers have queue groups" })
   }
-  const outside = yield* (yield* Brokers).get(broker)
+  const outside = yield* (yield* Brokers).get(broker, credentials)
   yield* outside.connected
   yield* Effect.logDebug("ready to publish outside")
   return Delivery.sinkPartial<BrokerError, never>({

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 /** Address of an outside broker: `nats://` or `tls://`, a host, and a port unless it is 4222. */
 export const BrokerUrl = Schema.String.annotate({
   description:
-    "Address of the NATS broker to read from or write to: \"nats://host:port\", or \"tls://host:port\" for TLS; port 4222 where none is given. User names, passwords and tokens are not part of it: they are in the file that BROKER_CREDENTIALS_FILE names.",
+    "Address of the NATS broker to read from or write to: \"nats://host:port\", or \"tls://host:port\" for TLS; port 4222 where none is given. User names, passwords and tokens are not part of it: see credentials.",
   examples: ["nats://nats:4222"]
 }).check(
   Schema.isPattern(
@@ -55,11 +55,24 @@ export const Queue = Schema.String.annotate({
   Schema.isMaxLength(255)
 )
 
+/** Name of a secret, as Kubernetes names things: it cannot be a path. */
+export const CredentialsName = Schema.String.annotate({
+  description:
+    "Name of the secret with what the broker is shown: credentials, certificates. The operator mounts it into the connector's container. Never the secret itself, and no path.",
+  examples: ["plant-broker"]
+}).check(
+  Schema.isPattern(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/u, {
+    expected: "the name of a secret: lower-case letters, digits and \"-\", such as \"plant-broker\""
+  }),
+  Schema.isMaxLength(63)
+)
+
 /** Parameters of one stream. */
 export const Stream = Schema.Struct({
   subject: Subject,
   broker: BrokerUrl,
-  queue: Schema.optionalKey(Queue)
+  queue: Schema.optionalKey(Queue),
+  credentials: Schema.optionalKey(CredentialsName)
 }).annotate({ description: "Stream schema" })
 
 export type Stream = typeof Stream.Type

@@ -7,6 +7,7 @@ import type { ConnectorServer } from "@kps/server"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { isAbsolute } from "node:path"
 import { parseArgs } from "node:util"
 
 export interface Settings {
@@ -18,8 +19,8 @@ export interface Settings {
   readonly tls?: ConnectorServer.TlsOptions | undefined
   readonly errors: "inBand" | "grpc"
   readonly setPayload: "perKind" | "replaceAll"
-  /** The file of the outside brokers' credentials. */
-  readonly credentialsFile: string | undefined
+  /** The folder that the secrets for outside brokers are mounted under. */
+  readonly secretsFolder: string
   /** The push gateway that was asked for and is not supported. */
   readonly pushGateway: string | undefined
 }
@@ -35,6 +36,8 @@ export class UsageError extends Schema.TaggedError<UsageError>()("UsageError", {
     return this.problem
   }
 }
+
+const secretsFolder = "/var/run/secrets/kps"
 
 export const help = `Moves messages between NATS subjects and data pipelines.
 
@@ -57,7 +60,11 @@ Environment:
   NATS_NAME                  name of the connection to them
   NATS_TOKEN, NATS_USER, NATS_PASSWORD
                              credentials for them
-  BROKER_CREDENTIALS_FILE    JSON file with the credentials for the outside brokers
+  NATS_TOKEN_FILE, NATS_PASSWORD_FILE, NATS_NKEY_SEED_FILE, NATS_CREDS_FILE
+                             files with them, read anew for each connection
+  NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY
+                             files for TLS with them; one of these makes TLS a must
+  KPS_SECRETS_DIR            folder with the secrets that streams name; default: ${secretsFolder}
   KPS_TLS_CERT, KPS_TLS_KEY, KPS_TLS_CLIENT_CA
                              as the flags, where those are not given; paths, or PEM
   KPS_ERRORS                 inBand (default) or grpc: how errors reach the caller
@@ -136,6 +143,9 @@ export const parse = (
   const setPayload = oneOf("KPS_SET_PAYLOAD", variable("KPS_SET_PAYLOAD"), ["perKind", "replaceAll"])
   if (Result.isFailure(setPayload)) return Result.fail(setPayload.failure)
 
+  const secrets = variable("KPS_SECRETS_DIR") ?? secretsFolder
+  if (!isAbsolute(secrets)) return usage(`KPS_SECRETS_DIR is ${cut(secrets)}: want an absolute path`)
+
   return Result.succeed({
     _tag: "Run",
     settings: {
@@ -145,7 +155,7 @@ export const parse = (
       tls: cert === undefined || key === undefined ? undefined : { cert, key: Redacted.make(key), clientCa },
       errors: errors.success,
       setPayload: setPayload.success,
-      credentialsFile: variable("BROKER_CREDENTIALS_FILE"),
+      secretsFolder: secrets,
       pushGateway: variable("PUSH_GW")
     }
   })

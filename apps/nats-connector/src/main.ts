@@ -49,7 +49,6 @@ const main = Effect.gen(function*() {
 const startedWrongly: ReadonlySet<unknown> = new Set([
   "UsageError",
   "TlsUnusable",
-  "CredentialsUnreadable",
   "ConfigError",
   "TransportError"
 ])

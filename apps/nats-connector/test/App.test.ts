@@ -35,7 +35,7 @@ const settings = {
   port: 0,
   errors: "inBand",
   setPayload: "perKind",
-  credentialsFile: undefined,
+  secretsFolder: "/no/secrets",
   pushGateway: undefined
 } as const
 

@@ -13,7 +13,7 @@ const texts = (payloads: ReadonlyArray<Uint8Array>) => payloads.map((payload) =>
 const connections = (monitorUrl: string) =>
   Effect.map(connectionNames(monitorUrl), (names) => names.filter((name) => name === "test").length)
 
-const brokers = Brokers.layer({ name: "test" }).pipe(Layer.provide(Credentials.layerNone))
+const brokers = Brokers.layer({ name: "test" }).pipe(Layer.provide(Credentials.layer("/no/secrets")))
 
 const suite = layer(brokers, { excludeTestServices: true })
 describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
@@ -21,7 +21,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("subscribes so that nothing published afterwards is missed, and keeps the order", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const nc = yield* natsClient(server.url)
         const subscription = yield* broker.subscribe("in.>", { queue: undefined })
         for (let i = 0; i < 3_000; i++) nc.publish(`in.${i % 3}`, `${i}`)
@@ -33,7 +33,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("publishes in order, and succeeds only when the broker has it", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const subscription = yield* broker.subscribe("out", { queue: undefined })
         const sent = Array.from({ length: 2_000 }, (_, i) => bytes(`${i}`))
 
@@ -51,7 +51,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
           Array.from({ length: 20 }),
           (_, i) =>
             Effect.flatMap(
-              get(i % 2 === 0 ? server.url : server.url.toUpperCase()),
+              get(i % 2 === 0 ? server.url : server.url.toUpperCase(), undefined),
               (broker) => broker.subscribe(`in.${i}`, { queue: undefined })
             ),
           { concurrency: "unbounded" }
@@ -62,10 +62,22 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
         yield* until("connection closed", Effect.map(connections(server.monitorUrl), (count) => count === 0))
       }))
 
+    it.effect("has a connection for each name of credentials at a broker", () =>
+      Effect.gen(function*() {
+        const server = yield* natsServer()
+        yield* Effect.gen(function*() {
+          const { get } = yield* Brokers.Brokers
+          for (const name of [undefined, "a", "b", "a", undefined]) {
+            yield* Effect.flatMap(get(server.url, name), (broker) => broker.connected)
+          }
+          assert.strictEqual(yield* connections(server.monitorUrl), 3)
+        }).pipe(Effect.provide(withCredentials({})))
+      }))
+
     it.effect("shares messages between the members of a queue group", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const nc = yield* natsClient(server.url)
         const counts = [0, 0]
         for (const member of [0, 1]) {
@@ -86,7 +98,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       Effect.gen(function*() {
         const server = yield* natsServer()
         const nc = yield* natsClient(server.url)
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const subscription = yield* broker.subscribe("in", { queue: undefined })
         for (let i = 0; i < 5_000; i++) nc.publish("in", "before")
         yield* Effect.promise(() => nc.flush())
@@ -102,7 +114,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("fails the streams of a broker that is killed, and finds it again", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const { payloads } = yield* broker.subscribe("in", { queue: undefined })
         const reader = yield* Effect.forkChild(Effect.flip(Stream.runDrain(payloads)))
         yield* server.kill()
@@ -122,7 +134,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("does not call delivered what a dying broker may not have taken", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         yield* broker.connected
         yield* server.kill("SIGSTOP")
         // the signal takes a moment to stop it
@@ -143,7 +155,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       () =>
         Effect.gen(function*() {
           const server = yield* natsServer({ config: "max_payload: 8MB" })
-          const broker = yield* (yield* Brokers.Brokers).get(server.url)
+          const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
           const { payloads } = yield* broker.subscribe("in", { queue: undefined })
           const reader = yield* Effect.forkChild(Effect.flip(Stream.runDrain(payloads)))
           yield* server.kill("SIGSTOP")
@@ -170,7 +182,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
       Effect.gen(function*() {
         const server = yield* natsServer()
         yield* server.kill()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
 
         const error = yield* Effect.flip(broker.subscribe("in", { queue: undefined }))
         assert.strictEqual(error._tag, "BrokerUnreachable")
@@ -187,7 +199,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
           dialed++
           socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")
         })
-        const broker = yield* (yield* Brokers.Brokers).get(mute)
+        const broker = yield* (yield* Brokers.Brokers).get(mute, undefined)
         const errors: Array<ConnectError> = []
         yield* Effect.forEach(Array.from({ length: 100 }), () =>
           Effect.flip(broker.connected).pipe(
@@ -208,7 +220,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
           open.add(socket)
           socket.on("close", () => open.delete(socket)).on("error", () => {}).resume()
         })
-        const broker = yield* (yield* Brokers.Brokers).get(mute)
+        const broker = yield* (yield* Brokers.Brokers).get(mute, undefined)
 
         const error = yield* Effect.flip(broker.connected)
         assert.strictEqual(error._tag, "BrokerUnreachable")
@@ -218,7 +230,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("never speaks in the clear to a broker it should reach by TLS", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url.replace("nats:", "tls:"))
+        const broker = yield* (yield* Brokers.Brokers).get(server.url.replace("nats:", "tls:"), undefined)
 
         const error = yield* Effect.flip(broker.connected)
         assert.strictEqual(error._tag, "BrokerUnreachable")
@@ -233,7 +245,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
             subscribe: { deny: "secret.>" }, publish: { deny: "secret.>" } } }] }`
         })
         yield* Effect.gen(function*() {
-          const broker = yield* (yield* Brokers.Brokers).get(server.url)
+          const broker = yield* (yield* Brokers.Brokers).get(server.url, "plant")
           const subscribed = yield* Effect.flip(broker.subscribe("secret.a", { queue: "q" }))
           const published = yield* Effect.flip(broker.publish("secret.a", [bytes("x")]))
           assert.strictEqual(subscribed.message, `${server.url} does not permit to subscribe on "secret.a"`)
@@ -242,29 +254,29 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
 
           yield* broker.subscribe("open", { queue: undefined })
           assert.deepStrictEqual(yield* broker.publish("open", [bytes("x")]), [])
-        }).pipe(Effect.provide(withCredentials(server.url, { user: "u", password: Redacted.make("p") })))
+        }).pipe(Effect.provide(withCredentials({ user: "u", password: Redacted.make("p") })))
       }))
 
     it.effect("says that credentials are refused, or missing, and tries again with those of now", () =>
       Effect.gen(function*() {
         const server = yield* natsServer({ args: ["--auth", "token-1"] })
-        const without = yield* (yield* Brokers.Brokers).get(server.url)
+        const without = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         assert.strictEqual(
           (yield* Effect.flip(without.connected)).message,
-          `${server.url} asks for credentials, and BROKER_CREDENTIALS_FILE has none for it`
+          `${server.url} asks for credentials, and the stream names none`
         )
 
         let token = "wrong-canary"
         const layer = Brokers.layer({ name: "test" }).pipe(
           Layer.provide(Layer.succeed(Credentials.Credentials, {
-            of: () => Effect.sync(() => Option.some({ token: Redacted.make(token) }))
+            of: () => Effect.sync(() => ({ credentials: { token: Redacted.make(token) }, tls: undefined }))
           }))
         )
         yield* Effect.gen(function*() {
-          const broker = yield* (yield* Brokers.Brokers).get(server.url)
+          const broker = yield* (yield* Brokers.Brokers).get(server.url, "plant")
           const error = yield* Effect.flip(broker.connected)
           assert.strictEqual(error._tag, "CredentialsRefused")
-          assert.strictEqual(error.message, `${server.url} refuses the credentials`)
+          assert.strictEqual(error.message, `${server.url} refuses the credentials "plant"`)
           token = "token-1"
           yield* Effect.retry(broker.connected, { times: 20, schedule: Schedule.spaced("50 millis") })
         }).pipe(Effect.provide(layer))
@@ -273,7 +285,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("names the size and the limit of what the broker does not take, and publishes the rest", () =>
       Effect.gen(function*() {
         const server = yield* natsServer({ config: "max_payload: 1024" })
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const { payloads } = yield* broker.subscribe("out", { queue: undefined })
         const failed = yield* broker.publish("out", [
           bytes("a"),
@@ -292,7 +304,7 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
     it.effect("counts what it drops when nobody reads", () =>
       Effect.gen(function*() {
         const server = yield* natsServer()
-        const broker = yield* (yield* Brokers.Brokers).get(server.url)
+        const broker = yield* (yield* Brokers.Brokers).get(server.url, undefined)
         const nc = yield* natsClient(server.url)
         const subscription = yield* broker.subscribe("in", { queue: undefined })
         for (let i = 0; i < 70_000; i++) nc.publish("in", "x")
@@ -306,10 +318,11 @@ describe.skipIf(binary() === undefined)(suiteName("Brokers"), () => {
   })
 })
 
-const withCredentials = (url: string, credentials: Credentials.BrokerCredentials) =>
+/** Credentials that have one name, whichever broker they are asked for. */
+const withCredentials = (credentials: Credentials.Secret["credentials"]) =>
   Brokers.layer({ name: "test" }).pipe(
     Layer.provide(Layer.succeed(Credentials.Credentials, {
-      of: (broker) => Effect.succeed(broker === url ? Option.some(credentials) : Option.none())
+      of: () => Effect.succeed({ credentials, tls: undefined })
     }))
   )
 

@@ -125,38 +125,39 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
       }), 60_000)
 
     it.effect(
-      "uses the credentials of the file for the broker they are for, and picks up a mended one",
+      "shows the credentials that the stream names, and picks up mended ones",
       () =>
         Effect.gen(function*() {
           const folder = yield* Effect.acquireRelease(
-            Effect.sync(() => mkdtempSync(join(tmpdir(), "brokers-"))),
+            Effect.sync(() => mkdtempSync(join(tmpdir(), "secrets-"))),
             (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
           )
           const platform = yield* natsServer()
           const outside = yield* natsServer({ args: ["--user", "u", "--pass", "secret-canary"] })
-          const file = join(folder, "brokers.json")
-          const write = (password: string) =>
-            writeFileSync(file, JSON.stringify({ [outside.url]: { user: "u", password } }))
-          write("wrong-canary")
+          const write = (key: string, value: string) => writeFileSync(join(folder, `plant.${key}`), value)
+          write("username", "u")
+          write("password", "wrong-canary")
+          const parameters = { subject: "nats_in", broker: outside.url, credentials: "plant" }
           const connector = yield* start(local, {
             CONNECTOR_INSTANCE_ID: "c-1",
             NATS_BROKER: platform.url,
-            BROKER_CREDENTIALS_FILE: file
+            KPS_SECRETS_DIR: folder
           })
           const port = yield* Support.ready(connector)
           yield* Effect.gen(function*() {
             const client = yield* ConnectorClient.ConnectorClient
             const error = yield* Effect.flip(
-              client.setStreams([Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url })])
+              client.setStreams([Support.stream("in", "INGRESS", parameters)])
             )
             assert(error._tag === "StreamsFailed")
             assert.deepStrictEqual(error.failures.map(({ code, message }) => [code, message]), [
-              ["UNAUTHENTICATED", `${outside.url} refuses the credentials`]
+              ["UNAUTHENTICATED", `${outside.url} refuses the credentials "plant"`]
             ])
-            write("secret-canary")
+            write("password", "secret-canary\n")
             yield* Support.until("running", Effect.map(Support.subscribed("in"), (subscribed) => subscribed === true))
-            const seen = JSON.stringify(yield* client.getStreams, (_, value) =>
-              typeof value === "bigint" ? `${value}` : value)
+            const streams = yield* client.getStreams
+            assert.strictEqual(streams.find(({ id }) => id === "in")?.metadata?.["credentials"], "plant")
+            const seen = JSON.stringify(streams, (_, value) => typeof value === "bigint" ? `${value}` : value)
               + JSON.stringify((yield* Support.alerts).map(({ message, metadata }) => [message, metadata]))
             assert.notInclude(seen, "canary")
           }).pipe(Effect.provide(Support.clientAt(port, "c-1")))
@@ -218,7 +219,8 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
             [["--prot", "1"], given, ["\"--prot\""]],
             [[], { ...given, KPS_ERRORS: "loud" }, ["KPS_ERRORS", "\"loud\""]],
             [[], { ...given, NATS_BROKER: "nats//host" }, ["nats//host"]],
-            [[], { ...given, BROKER_CREDENTIALS_FILE: "/no/such/file" }, ["/no/such/file"]]
+            [[], { ...given, KPS_SECRETS_DIR: "secrets" }, ["KPS_SECRETS_DIR", "\"secrets\""]],
+            [[], { ...given, NATS_TOKEN: "t", NATS_TOKEN_FILE: "/t" }, ["NATS_TOKEN", "NATS_TOKEN_FILE"]]
           ] as const
         ) {
           const { code, lines, stdout } = yield* end([...args], env)

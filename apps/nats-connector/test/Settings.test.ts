@@ -23,7 +23,7 @@ describe("Settings", () => {
       tls: undefined,
       errors: "inBand",
       setPayload: "perKind",
-      credentialsFile: undefined,
+      secretsFolder: "/var/run/secrets/kps",
       pushGateway: undefined
     })
   })
@@ -51,7 +51,7 @@ describe("Settings", () => {
       CONNECTOR_INSTANCE_ID: "c-1",
       KPS_ERRORS: "grpc",
       KPS_SET_PAYLOAD: "replaceAll",
-      BROKER_CREDENTIALS_FILE: "/run/secrets/brokers.json",
+      KPS_SECRETS_DIR: "/run/secrets",
       PUSH_GW: "push:9091"
     })
 
@@ -62,7 +62,7 @@ describe("Settings", () => {
       tls: undefined,
       errors: "grpc",
       setPayload: "replaceAll",
-      credentialsFile: "/run/secrets/brokers.json",
+      secretsFolder: "/run/secrets",
       pushGateway: "push:9091"
     })
   })
@@ -122,6 +122,13 @@ describe("Settings", () => {
     )
   })
 
+  it("wants an absolute path for the secrets", () => {
+    assert.strictEqual(
+      problem([], { KPS_SECRETS_DIR: "secrets" }),
+      "KPS_SECRETS_DIR is \"secrets\": want an absolute path"
+    )
+  })
+
   it("cuts what it echoes", () => {
     assert.isBelow(problem([], { KPS_ERRORS: "x".repeat(10_000) }).length, 300)
   })
@@ -147,7 +154,17 @@ describe("Settings", () => {
         "CONNECTOR_INSTANCE_ID",
         "NATS_BROKER",
         "NATS_NAME",
-        "BROKER_CREDENTIALS_FILE",
+        "NATS_TOKEN",
+        "NATS_USER",
+        "NATS_PASSWORD",
+        "NATS_TOKEN_FILE",
+        "NATS_PASSWORD_FILE",
+        "NATS_NKEY_SEED_FILE",
+        "NATS_CREDS_FILE",
+        "NATS_TLS_CA",
+        "NATS_TLS_CERT",
+        "NATS_TLS_KEY",
+        "KPS_SECRETS_DIR",
         "KPS_TLS_CERT",
         "KPS_TLS_KEY",
         "KPS_TLS_CLIENT_CA",

@@ -7,7 +7,11 @@
  *
  * @since 0.1.0
  */
+import type { NodeConnectionOptions } from "@nats-io/transport-node"
+import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
+import * as identity from "./internal/identity.ts"
+import { TransportError } from "./TransportError.ts"
 
 /**
  * A file, such as one key of a mounted Kubernetes secret. A line end after a token, a password or a seed does not count.
@@ -61,3 +65,29 @@ export interface Tls {
   /** Private key of `cert`, in PEM, not encrypted. Default: none. */
   readonly key?: Secret | undefined
 }
+
+/**
+ * What the client is to be told for one connection: for connectors that connect to brokers of their own.
+ *
+ * **Details**
+ *
+ * Reads the files as they are now. Fails with `InvalidOption` for what contradicts itself, and with
+ * `CredentialsUnreadable` for what is in a file. With `requireTls`, or with `tls`, the client refuses a server without TLS
+ * before it sends anything. The result holds the secrets: it is for `connect` alone.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const clientOptions = Effect.fnUntraced(function*(options: {
+  /** Name or address of the server, without brackets: what its certificate has to be for. */
+  readonly host: string
+  readonly requireTls: boolean
+  readonly credentials: Credentials
+  readonly tls?: Tls | undefined
+}): Effect.fn.Return<NodeConnectionOptions, TransportError> {
+  const { credentials, host, requireTls, tls } = options
+  yield* identity.check({ credentials, tls })
+  return yield* identity.clientOptions({ host, tls: requireTls, credentials: undefined }, { credentials, tls }).pipe(
+    Effect.mapError((reason) => new TransportError({ reason }))
+  )
+})

@@ -14,6 +14,9 @@ export interface Identity {
   readonly tls: Tls | undefined
 }
 
+/** What of a server matters here. */
+type Addressed = Pick<Server, "host" | "tls" | "credentials">
+
 type Source = string | Secret
 
 /** One option as it is now; where it is not from a file it was checked already. */
@@ -65,7 +68,7 @@ export const hasCredentials = ({ nkeySeed, creds, token, user }: Credentials): b
 
 /** What the client is told for one connection to the server, from the files as they are now. */
 export const clientOptions = Effect.fnUntraced(function*(
-  server: Server,
+  server: Addressed,
   identity: Identity
 ): Effect.fn.Return<NodeConnectionOptions, CredentialsUnreadable> {
   const own = { tls: identity.tls, credentials: server.credentials ?? identity.credentials }
@@ -146,7 +149,7 @@ const shown = (user: string | undefined, text: (option: string) => string | unde
 // An object makes the client refuse a server that offers no TLS, before it sends credentials. For an IP address it
 // leaves the name to check empty, and Node would then accept a certificate for "localhost".
 const tlsOptions = Effect.fnUntraced(function*(
-  server: Server,
+  server: Addressed,
   parts: ReadonlyMap<string, Part>
 ): Effect.fn.Return<NonNullable<NodeConnectionOptions["tls"]>, CredentialsUnreadable> {
   const given = ["ca", "cert", "key"].flatMap((name) => {
