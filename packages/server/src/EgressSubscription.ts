@@ -34,6 +34,11 @@ export class EgressSubscription {
     return this.queue !== undefined
   }
 
+  /** Whether nothing more comes and all that came is dealt with. */
+  get isFinished(): boolean {
+    return this.queue?.ended !== undefined && this.queue.length === 0
+  }
+
   /**
    * Subscribes, if that is not done: succeeds when the broker has confirmed it.
    *

@@ -190,8 +190,10 @@ export class StreamRunner {
         if (!draining) yield* this.report.done
         return this.enter({ _tag: "Done" })
       }
-      // What the source had given is settled by now. There is nothing else to finish.
-      if (draining && this.spec.direction === "INGRESS") return this.enter({ _tag: "Done" })
+      // What the source had given is settled by now, or the sink has had all that came. There is nothing else to finish.
+      if (draining && (this.spec.direction === "INGRESS" || run.subscription.isFinished)) {
+        return this.enter({ _tag: "Done" })
+      }
       const fault = yield* fromCause(exit.cause, run.stream.failures, this.spec.id)
       if (!(yield* this.backOff(fault))) return
     }

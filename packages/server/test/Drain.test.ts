@@ -243,6 +243,29 @@ describe("Draining", () => {
     })))
   })
 
+  it.effect("does not wait for an outside that is away when everything that had come was delivered", () => {
+    let opened = 0
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* states, ["Retrying"])
+      const drained = yield* Effect.forkChild(drain())
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(drained)
+      assert.deepStrictEqual(yield* states, ["Done"])
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        opened++ > 0
+          ? Effect.fail(new Lost({ message: "away" }))
+          : Effect.succeed(Delivery.sink({
+            idempotent: true,
+            deliver: () => Effect.void,
+            check: Effect.fail(new Lost({ message: "gone" }))
+          }))
+    })))
+  })
+
   it.effect("publishes what was read as soon as the broker is back, if that is in time", () =>
     Effect.gen(function*() {
       const broker = yield* TransportTest.TransportTest
