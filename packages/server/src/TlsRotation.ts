@@ -43,8 +43,8 @@ export const certificateExpires = Event.alert("tlsCertificateExpires", {
  *
  * **Details**
  *
- * Their content counts, not their times: a mounted Kubernetes secret changes by a link. A key that was written before
- * its certificate is refused until both are there. A certificate that is not valid now is refused as long as the one in
+ * Their content counts, not their times: a mounted Kubernetes secret changes by a link. What cannot be used is told when
+ * it is found twice in a row. A certificate that is not valid now is refused as long as the one in
  * force is. `certificateExpires` stands when less than a tenth of the certificate's time is left, or 7 days if that is
  * less.
  *
@@ -58,9 +58,15 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, never, Events.Events | Scope.Scope> {
   const events = yield* Events.Events
   let inForce = first
+  let seen: string | undefined
   let told: string | undefined
 
   const refuse = Effect.fnUntraced(function*(problem: string) {
+    if (seen !== problem) {
+      // It may be one of two files that are written one after the other: the next look decides.
+      seen = problem
+      return
+    }
     yield* events.raise(certificateRefused, { metadata: StreamEvents.metadata({ errorMessage: problem }) })
     if (told === problem) return
     told = problem
@@ -73,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
       inForce = loaded
       yield* Effect.annotateLogs(Effect.logInfo("new TLS certificate in force"), { validTo: iso(loaded.validTo) })
     }
-    told = undefined
+    seen = told = undefined
     yield* events.clear(certificateRefused)
   })
 
