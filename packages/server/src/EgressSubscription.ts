@@ -51,7 +51,7 @@ export class EgressSubscription {
     this.queue === undefined ? this.subscribe : Effect.succeed(this.queue)
   )
 
-  /** Unsubscribes. What was not delivered is dropped, and counted. */
+  /** Unsubscribes. What came and was not delivered is dropped, and counted: also what nobody has read yet. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     if (this.queue !== undefined) {
       const { counts } = this.stream.report
@@ -65,13 +65,18 @@ export class EgressSubscription {
   private readonly subscribe = Effect.suspend(() =>
     Effect.gen({ self: this }, function*() {
       const { report, streamId, transport } = this.stream
+      const { counts } = report
       const queue = new EgressQueue(yield* reference)
       const scope = yield* Scope.fork(transport.scope)
       const messages = yield* transport.subscription({
         queue: queueGroup(this.stream.instance, streamId),
         drainWhen: Deferred.await(this.stream.draining),
         onMalformed: (error) => Effect.sync(() => report.malformedFrame(error.message)),
-        onDropped: (count) => Effect.sync(() => report.overflowed(count))
+        onDropped: (count) => Effect.sync(() => report.overflowed(count)),
+        onUnread: (count) => {
+          counts.stats.received += count
+          counts.stats.dropped += count
+        }
       }).pipe(
         Scope.provide(scope),
         Effect.mapError((error) => new TransportFailed({ operation: "subscribe", error })),

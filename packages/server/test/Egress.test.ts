@@ -516,6 +516,18 @@ describe("An egress stream", () => {
       assert.deepInclude(yield* statsOf("1"), { received: 702, delivered: 0, dropped: 702 })
     }).pipe(Effect.provide(layer(sink(() => Effect.never)))))
 
+  it.effect("counts as dropped also what had come and it had not taken", () =>
+    Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a", "b"])
+      yield* settle
+      yield* publish("ch.1", ["c", "d", "e"])
+      yield* publish("ch.1", ["f"])
+      yield* settle
+      yield* apply([egress("1", { name: "b" })])
+      assert.deepInclude(yield* statsOf("1"), { received: 6, delivered: 0, dropped: 6 })
+    }).pipe(Effect.provide(layer(sink(() => Effect.never)))))
+
   it.effect("counts malformed frames and goes on, with an alert that is told once a second", () =>
     Effect.gen(function*() {
       const broker = yield* TransportTest.TransportTest

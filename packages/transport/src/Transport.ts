@@ -83,6 +83,11 @@ export interface SubscribeOptions {
   /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
   readonly onDropped?: (count: number) => Effect.Effect<void>
   /**
+   * Called when the subscription ends with messages that came and were not read, with how many payloads they have.
+   * Default: they are not counted.
+   */
+  readonly onUnread?: (payloads: number) => void
+  /**
    * When it succeeds the subscription is drained: unsubscribed, and its stream ends after the last message that came.
    * Default: never.
    */

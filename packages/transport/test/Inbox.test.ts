@@ -62,8 +62,9 @@ describe("Inbox", () => {
     Effect.gen(function*() {
       const { counters, inbox, pressure } = inboxOf()
       for (let i = 0; i < 6; i++) inbox.accept(frame(1))
-      inbox.discard()
+      assert.strictEqual(inbox.discard(), 6)
       inbox.accept(frame(1))
+      assert.strictEqual(inbox.discard(), 0)
       const rest = yield* Stream.runCollect(Stream.fromPull(inbox.pull))
 
       assert.deepStrictEqual(pressure, ["half", "high", "empty"])

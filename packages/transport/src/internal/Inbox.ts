@@ -97,11 +97,13 @@ export class Inbox {
     this.wake()
   }
 
-  /** The subscription is gone: drops what nobody took, and lets go of the connection. */
-  discard(): void {
+  /** The subscription is gone: drops what nobody took, and lets go of the connection. Says how many payloads that is. */
+  discard(): number {
     this.end()
+    const unread = this.messages.reduce((count, { payloads }) => count + payloads.length, 0)
     this.messages = []
     this.emptied()
+    return unread
   }
 
   /** The reader's end, for `Stream.fromPull`. */

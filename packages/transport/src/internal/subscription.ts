@@ -55,9 +55,14 @@ const open = Effect.fnUntraced(function*(
   source: Source,
   inbox: Inbox,
   notices: Notices,
-  { drainWhen, queue }: SubscribeOptions
+  { drainWhen, onUnread, queue }: SubscribeOptions
 ): Effect.fn.Return<void, TransportError, Scope.Scope> {
-  yield* Effect.addFinalizer(() => Effect.sync(() => inbox.discard()))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      const unread = inbox.discard()
+      if (unread > 0) onUnread?.(unread)
+    })
+  )
   const { run } = notices
   if (run !== undefined) yield* Effect.forkScoped(run)
   const attached = yield* source.attach(inbox, queue)
