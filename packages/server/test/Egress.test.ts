@@ -522,6 +522,7 @@ describe("An egress stream", () => {
       yield* publish("ch.1", ["a", "b"])
       yield* settle
       yield* publish("ch.1", ["c", "d", "e"])
+      yield* settle
       yield* publish("ch.1", ["f"])
       yield* settle
       yield* apply([egress("1", { name: "b" })])
