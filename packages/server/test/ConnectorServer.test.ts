@@ -200,13 +200,15 @@ describe("ConnectorServer", () => {
         assert.include(entry?.text, "canary-defect")
         assert.deepStrictEqual(yield* client.getConfig, before)
       }).pipe(
-        Effect.provide(live),
-        Effect.provide(Logger.layer([Logger.make(({ cause, fiber, message }) => {
-          logged.push({
-            text: `${String(message)} ${Cause.pretty(cause)}`,
-            annotations: fiber.getRef(References.CurrentLogAnnotations)
-          })
-        })]))
+        Effect.provide(Layer.provideMerge(
+          live,
+          Logger.layer([Logger.make(({ cause, fiber, message }) => {
+            logged.push({
+              text: `${String(message)} ${Cause.pretty(cause)}`,
+              annotations: fiber.getRef(References.CurrentLogAnnotations)
+            })
+          })])
+        ))
       ))
 
     const logged: Array<{ readonly text: string; readonly annotations: Readonly<Record<string, unknown>> }> = []

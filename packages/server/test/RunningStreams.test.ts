@@ -417,8 +417,7 @@ describe("RunningStreams", () => {
         yield* broker.inject(channel("ch.1"))
         yield* settle
       }).pipe(
-        Effect.provide(RunningStreams.layer(Fake)),
-        Effect.provide(implementation({})),
+        Effect.provide(Layer.provide(RunningStreams.layer(Fake), implementation({}))),
         Effect.provideService(Transport.Transport, transport),
         Effect.provideService(Events.Events, events)
       )

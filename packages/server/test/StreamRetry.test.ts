@@ -3,7 +3,7 @@ import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
 import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Clock, Deferred, Effect, Latch, Logger, Random, Stream } from "effect"
+import { Clock, Deferred, Effect, Latch, Layer, Logger, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -241,7 +241,7 @@ describe("A stream that fails over and over", () => {
         code: "UNAVAILABLE",
         message: "the outside is away"
       })
-    }).pipe(Effect.provide(layer({ ingress: () => Effect.fail(lost) })), Effect.provide(logged(lines)))
+    }).pipe(Effect.provide(Layer.provideMerge(layer({ ingress: () => Effect.fail(lost) }), logged(lines))))
   })
 })
 
@@ -269,17 +269,19 @@ describe("A stream with a defect", () => {
       assert.strictEqual(tries, 2)
       assert.strictEqual(yield* stateOf("fine"), "Running")
     }).pipe(
-      Effect.provide(layer({
-        ingress: ({ id }) => {
-          if (id === "throws") {
-            tries++
-            throw new Error("secret")
+      Effect.provide(Layer.provideMerge(
+        layer({
+          ingress: ({ id }) => {
+            if (id === "throws") {
+              tries++
+              throw new Error("secret")
+            }
+            if (id === "dies") return Effect.die(new Error("secret"))
+            return Effect.succeed(id === "runs" ? Delivery.lossy(Stream.die(new Error("secret"))) : idle)
           }
-          if (id === "dies") return Effect.die(new Error("secret"))
-          return Effect.succeed(id === "runs" ? Delivery.lossy(Stream.die(new Error("secret"))) : idle)
-        }
-      })),
-      Effect.provide(logged(lines))
+        }),
+        logged(lines)
+      ))
     )
   })
 
@@ -304,9 +306,14 @@ describe("A stream whose supervision fails", () => {
         Lost: { ...definition.failures.Lost, backoff: { base: "soon" as never } }
       }
       const outcomes = yield* apply([spec("1"), spec("2")]).pipe(
-        Effect.provide(RunningStreams.layer({ Implemented, name, definition: { ...definition, failures: nonsense } })),
-        Effect.provide(implementation({ ingress: ({ id }) => id === "1" ? Effect.fail(lost) : Effect.succeed(idle) })),
-        Effect.provide([Transport.layerMemory, Events.layer])
+        Effect.provide(Layer.provide(
+          RunningStreams.layer({ Implemented, name, definition: { ...definition, failures: nonsense } }),
+          [
+            implementation({ ingress: ({ id }) => id === "1" ? Effect.fail(lost) : Effect.succeed(idle) }),
+            Transport.layerMemory,
+            Events.layer
+          ]
+        ))
       )
       assert.deepStrictEqual(told(outcomes), ["1 INTERNAL Defect", "2 running"])
       assert(outcomes[0]?._tag === "Failed")
