@@ -2,6 +2,7 @@
 // and says which. So the program is run as it is written, beside whatever else this machine runs.
 import { Server } from "node:net"
 
+// oxlint-disable-next-line typescript/unbound-method -- called below with the server as `this`
 const listen = Server.prototype.listen
 
 Server.prototype.listen = function(options, ...rest) {
