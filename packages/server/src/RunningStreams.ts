@@ -177,6 +177,9 @@ const make = Effect.fnUntraced(function*<Name extends string>(
 
     const starts = (runners: ReadonlyArray<StreamRunner>) => runners.map((runner) => runner.whenSettled)
     yield* wait([...starts(change.starting), ...ended(change.stopping)], forStops)
+    // Once more, for what finalizers had to say.
+    const gone = change.removed.filter((id) => set.endingOf(id).length === 0)
+    yield* Effect.forEach(gone, events.removeStream, { discard: true })
     // What has not stopped by now is not waited for any longer, nor what is to start in its place.
     const left = change.starting.filter((runner) => !runner.isSettled && set.endingOf(runner.spec.id).length === 0)
     yield* wait(starts(left), Duration.subtract(within, forStops))

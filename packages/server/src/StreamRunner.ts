@@ -58,6 +58,9 @@ interface Run {
   pumping: boolean
 }
 
+/** How long a stream that drains waits between tries, at most. */
+const hurriedMillis = 500
+
 /**
  * One stream with its parameters; other parameters are another runner's.
  *
@@ -281,10 +284,18 @@ export class StreamRunner {
     }
     yield* this.report.failed(fault, { attempts, since, nextRetry: now + delay })
     this.enter({ _tag: "Retrying", failure: StreamPhase.failure(fault), nextAt: now + delay })
-    yield* Effect.sleep(delay)
+    yield* this.pause(delay)
     if (fault.origin !== "author") yield* this.environment.connection.whenConnected
     return true
   })
+
+  /** A stream that is to finish what it took does not sleep away the time there is for that. */
+  private pause(millis: number): Effect.Effect<void> {
+    const draining = this.current?.stream.draining
+    if (draining === undefined) return Effect.sleep(millis)
+    const hurried = Effect.sleep(Math.min(millis, hurriedMillis))
+    return Effect.raceFirst(Effect.sleep(millis), Effect.andThen(Deferred.await(draining), hurried))
+  }
 
   /** Supervision itself failed, such as by a failures table that makes no sense. Nothing is left to try again with. */
   private readonly broken = Effect.fnUntraced({ self: this }, function*(problem: unknown) {

@@ -383,6 +383,34 @@ describe("Draining", () => {
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
+  it.effect("does not sleep away the time in which outside may come back", () => {
+    const got: Array<string> = []
+    let away = true
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      yield* publish("ch.1", ["a"])
+      // far into the back-off: the next try is up to 30 seconds away
+      yield* TestClock.adjust("2 minutes")
+      away = false
+      const drained = yield* Effect.forkChild(drain("10 seconds"))
+      yield* TestClock.adjust("1 second")
+      yield* settle
+
+      assert.deepStrictEqual(got, ["a"])
+      yield* TestClock.adjust("9 seconds")
+      yield* Fiber.join(drained)
+    }).pipe(Effect.provide(layer({
+      egress: () =>
+        Effect.succeed(Delivery.sink({
+          idempotent: true,
+          deliver: (batch) =>
+            away
+              ? Effect.fail(new Lost({ message: "gone" }))
+              : Effect.sync(() => void got.push(...batch.map(({ payload }) => text(payload))))
+        }))
+    })))
+  })
+
   it.effect("ends within its time though a finalizer hangs", () =>
     Effect.gen(function*() {
       yield* apply([spec("1")])

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { Events } from "@kps/events"
+import { Event, Events } from "@kps/events"
 import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Metric, Scope, Stream } from "effect"
@@ -204,6 +204,25 @@ describe("RunningStreams", () => {
           ),
           idle
         )
+    })))
+  })
+
+  it.effect("lets nothing stand for ever that a removed stream said while it stopped", () => {
+    let lastWord: Effect.Effect<void> = Effect.void
+    return Effect.gen(function*() {
+      const events = yield* Events.Events
+      lastWord = events.raise(Event.alert("leftover", { message: "m", severity: "WARNING" }), { streamId: "1" })
+      yield* apply([spec("1")])
+      yield* settle
+      yield* apply([])
+      assert.include(yield* alerts, "leftover of 1 (WARNING)")
+
+      yield* TestClock.adjust("31 seconds")
+      assert.deepStrictEqual(yield* events.snapshot, [])
+    }).pipe(Effect.provide(layer({
+      ingress: () =>
+        // not at once, so that the stream counts as removed before
+        Effect.as(Effect.addFinalizer(() => Effect.andThen(Effect.yieldNow, Effect.suspend(() => lastWord))), idle)
     })))
   })
 
