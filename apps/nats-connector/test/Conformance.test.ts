@@ -39,7 +39,7 @@ const subject = Layer.unwrap(Effect.gen(function*() {
     endpoint: `127.0.0.1:${port}`,
     nats: [platform.url],
     description,
-    patience: { flood: Duration.seconds(1) }
+    patience: { longest: Duration.seconds(2) }
   })
 }))
 

@@ -3,12 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { JsonObject } from "@bufbuild/protobuf"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as Random from "effect/Random"
 import type { Case, Level } from "./Case.ts"
 import * as cases from "./cases/index.ts"
@@ -41,14 +39,6 @@ export interface Session {
   readonly close: Effect.Effect<void>
 }
 
-/** The config that makes the one in force what it was; nothing when it is. */
-const undo = (first: JsonObject, now: JsonObject): JsonObject | undefined => {
-  if (Equal.equals(first, now)) return undefined
-  const gone = Object.keys(now).filter((key) => !Object.hasOwn(first, key)).map((key) => [key, null] as const)
-  // what is redacted cannot be given back
-  return Object.fromEntries([...gone, ...Object.entries(first).filter(([, value]) => value !== "<redacted>")])
-}
-
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
 /** So many letters and digits at random. */
@@ -72,20 +62,22 @@ export const open = Effect.fnUntraced(function*(
   const prefix = yield* word(6)
   const secret = `secret${yield* word(20)}`
   let names = 0
-  let firstConfig: JsonObject | undefined
   const run: Run = {
     subject,
     seed,
     secret,
     nextName: () => `${prefix}${(names++).toString(36).padStart(3, "0")}`,
-    firstConfig: () => firstConfig
+    firstConfig: undefined
   }
   const driver = (steps: Array<Wire.Step>) => {
     const record = (step: Wire.Step) => {
       steps.push(step)
     }
     const { description: { id: connectorId }, transport } = subject
-    return new Driver(run, Wire.make({ transport, connectorId, deadlineMillis: callMillis, record }))
+    const forget = () => {
+      steps.length = 0
+    }
+    return new Driver(run, Wire.make({ transport, connectorId, deadlineMillis: callMillis, record }), forget)
   }
   const cleaner = driver([])
 
@@ -96,17 +88,7 @@ export const open = Effect.fnUntraced(function*(
       : Effect.flatMap(process.isRunning, (running) => running ? Effect.void : process.start)
   })
 
-  /** No streams, the first config. What the connector refuses of that, the case is told too. */
-  const reset = Effect.gen(function*() {
-    yield* revived
-    yield* Effect.ignore(Effect.gen(function*() {
-      yield* cleaner.setNothing
-      const now = yield* cleaner.config
-      firstConfig ??= now
-      const changes = undo(firstConfig, now)
-      if (changes !== undefined) yield* cleaner.setConfig(changes)
-    }))
-  })
+  const reset = Effect.andThen(revived, cleaner.clean)
 
   const verdictOf = (one: Case, steps: Array<Wire.Step>): Effect.Effect<Verdict> => {
     const failed = (expected: string, got: string): Verdict => ({ _tag: "Failed", expected, got, steps })

@@ -8,6 +8,7 @@ import { type GetEventsResponse, type GetPayloadResponse, PayloadKind, type SetP
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import type { Streams } from "./Description.ts"
 import * as EventView from "./EventView.ts"
 import { BedFailed, expect, Mismatch, NotApplicable, show } from "./Outcome.ts"
@@ -39,8 +40,16 @@ export interface Run {
   readonly nextName: () => string
   /** What no log, event or answer may ever show. */
   readonly secret: string
-  /** The config in force before the run; nothing while it is not known. */
-  readonly firstConfig: () => JsonObject | undefined
+  /** The config in force before the first case; nothing while it is not known. */
+  firstConfig: JsonObject | undefined
+}
+
+/** The config that makes the one in force what it was; nothing when it is. */
+const undo = (first: JsonObject, now: JsonObject): JsonObject | undefined => {
+  if (Equal.equals(first, now)) return undefined
+  const gone = Object.keys(now).filter((key) => !Object.hasOwn(first, key)).map((key) => [key, null] as const)
+  // what is redacted cannot be given back
+  return Object.fromEntries([...gone, ...Object.entries(first).filter(([, value]) => value !== "<redacted>")])
 }
 
 /** How often something that has to come is looked for. */
@@ -56,12 +65,26 @@ export class Driver {
   readonly run: Run
   readonly subject: Subject["Service"]
   readonly wire: Wire
+  /** Forgets the calls so far: what is left is what reproduces a failure. */
+  readonly forget: () => void
 
-  constructor(run: Run, wire: Wire) {
+  constructor(run: Run, wire: Wire, forget: () => void) {
     this.run = run
     this.subject = run.subject
     this.wire = wire
+    this.forget = forget
   }
+
+  /** No streams, the first config. What the connector refuses of that is not looked at. */
+  readonly clean: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.ignore(Effect.gen({ self: this }, function*() {
+      yield* this.setNothing
+      const now = yield* this.config
+      this.run.firstConfig ??= now
+      const changes = undo(this.run.firstConfig, now)
+      if (changes !== undefined) yield* this.setConfig(changes)
+    }))
+  )
 
   /** The directions that the description has streams of; those whose data can be followed come first. */
   get directions(): ReadonlyArray<TestStream.Direction> {

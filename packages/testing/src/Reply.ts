@@ -125,6 +125,28 @@ export const ofError = (error: ConnectError): Reply<never> => {
   }
 }
 
+const streamCodes: ReadonlySet<string> = new Set<ResponseCodes.Name>([
+  "INTERNAL",
+  "PERMISSION_DENIED",
+  "UNAUTHENTICATED",
+  "INVALID_ARGUMENT",
+  "FAILED_PRECONDITION",
+  "RESOURCE_EXHAUSTED",
+  "UNAVAILABLE",
+  "DEADLINE_EXCEEDED",
+  "NOT_FOUND",
+  "DATA_LOSS"
+])
+
+/**
+ * Whether it is a refusal with a code that the contract has for a stream that does not run.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isStreamCode = ({ code, contradiction, isSaid }: Reply<unknown>): boolean =>
+  isSaid && contradiction === undefined && streamCodes.has(code)
+
 /**
  * An answer in a few words.
  *

@@ -21,14 +21,23 @@ p { margin: .25rem 0; }
 .verdict { border-left: .35rem solid var(--ok); padding: .5rem .9rem; background: #8881; }
 .verdict.bad { border-color: var(--bad); }
 details, .case { border-top: 1px solid var(--line); padding: .5rem 0; }
-summary { cursor: pointer; }
-.row { display: grid; grid-template-columns: 4.5rem 3.2rem 1fr; gap: .25rem .75rem; }
-.row > div { grid-column: 3; }
+summary { cursor: pointer; list-style: none; }
+summary::-webkit-details-marker { display: none; }
+summary .id::before { content: "▸ "; }
+details[open] summary .id::before { content: "▾ "; }
+.row { display: grid; grid-template-columns: 4.5rem 3.8rem minmax(0, 1fr); gap: .25rem .75rem; overflow-wrap: anywhere; }
+.row > .line { grid-column: 3; }
+details > p, details > pre { margin-left: 9.8rem; overflow-wrap: anywhere; }
 .passed .word { color: var(--ok); } .failed .word { color: var(--bad); font-weight: 700; } .skipped .word, .skipped { color: var(--off); }
 .meta { color: var(--off); font-size: .85rem; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; white-space: pre-wrap; }
 pre { margin: .25rem 0; padding: .5rem; background: #8881; border-radius: .35rem; max-height: 28rem; overflow: auto; }
 body.no-passed .passed, body.no-failed .failed, body.no-skipped .skipped { display: none; }
+@media (max-width: 40rem) {
+  .row { grid-template-columns: 4.5rem minmax(0, 1fr); }
+  .row > .title, .row > .line { grid-column: 1 / 3; }
+  details > p, details > pre { margin-left: 0; }
+}
 @media print { .sum button { border: none; padding: 0; } pre { max-height: none; } }
 `
 
@@ -44,9 +53,9 @@ for (const button of document.querySelectorAll("button[data-verdict]")) {
 const words = { Passed: "passed", Failed: "failed", Skipped: "skipped" } as const
 
 const row = ({ expected, id, level, title, door, verdict }: Result, came: string): string =>
-  `<span class="row"><span class="word">${words[verdict._tag]}</span><span>${escaped(id)}</span>` +
-  `<span>${escaped(title)} <span class="meta">${level}, ${door}</span></span>` +
-  `<div class="meta">expected: ${escaped(expected)}</div><div>${escaped(came)}</div></span>`
+  `<span class="row"><span class="word">${words[verdict._tag]}</span><span class="id">${escaped(id)}</span>` +
+  `<span class="title">${escaped(title)} <span class="meta">${level}, ${door}</span></span>` +
+  `<span class="line meta">expected: ${escaped(expected)}</span><span class="line">${escaped(came)}</span></span>`
 
 const one = (result: Result, again: string): string => {
   const { verdict } = result
@@ -57,9 +66,9 @@ const one = (result: Result, again: string): string => {
   const calls = verdict.steps.map(({ call, reply, request }) => `${call} ${JSON.stringify(request)}\n  -> ${reply}`)
   return [
     `<details class="failed" id="${escaped(result.id)}" open><summary>${row(result, `got: ${verdict.got}`)}</summary>`,
-    `<p>What was wanted there: ${escaped(verdict.expected)}</p>`,
-    `<p>Again: <code>${escaped(again)}</code></p>`,
-    calls.length === 0 ? "" : `<p>The calls until then:</p><pre>${escaped(calls.join("\n"))}</pre>`,
+    `<p>wanted there: ${escaped(verdict.expected)}</p>`,
+    `<p>again: <code>${escaped(again)}</code></p>`,
+    calls.length === 0 ? "" : `<p>the calls until then:</p><pre>${escaped(calls.join("\n"))}</pre>`,
     "</details>"
   ].join("\n")
 }

@@ -44,6 +44,10 @@ const checks = {
     holds: (subject) => subject.outside?.faults !== undefined || some(subject, ({ unreachable }) => unreachable),
     reason: described("unreachable stream, and the outside cannot be broken")
   },
+  faults: {
+    holds: ({ outside }) => outside?.faults !== undefined,
+    reason: described("outside that can be broken (outside.nats, or outside.break and outside.mend)")
+  },
   invalid: {
     holds: (subject) =>
       some(subject, ({ invalid = [] }) => invalid[0]) || (subject.description.config.invalid ?? []).length > 0,

@@ -106,8 +106,8 @@ export interface Patience {
   readonly within: Duration.Duration
   /** How long the suite looks that something that must not come does not. */
   readonly quiet: Duration.Duration
-  /** How long the connector is flooded at most, by the case that does. */
-  readonly flood: Duration.Duration
+  /** How long a case goes on that looks at as much as there is time for. */
+  readonly longest: Duration.Duration
 }
 
 /**

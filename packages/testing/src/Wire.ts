@@ -16,18 +16,20 @@ import { WireType } from "@bufbuild/protobuf/wire"
 import { type CallOptions, ConnectError, createClient, type Transport } from "@connectrpc/connect"
 import {
   ConnectorService,
+  EventPayloadSchema,
   GetEventsRequestSchema,
   type GetEventsResponse,
   GetPayloadRequestSchema,
   type GetPayloadResponse,
   HealthV1,
   type PayloadKind,
-  type PayloadSchema,
+  PayloadSchema,
   ResponseCodes,
   SetPayloadRequestSchema,
   type SetPayloadResponse
 } from "@kps/idl"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { cut } from "./Outcome.ts"
 import * as Reply from "./Reply.ts"
 
@@ -128,7 +130,8 @@ export const make = ({ connectorId, deadlineMillis, record, transport }: Options
     schema: S,
     init: MessageInitShape<S>,
     unknown: Unknown | undefined,
-    run: (request: MessageShape<S>, options: CallOptions) => Promise<A>
+    run: (request: MessageShape<S>, options: CallOptions) => Promise<A>,
+    content: (reply: A) => ReadonlyArray<JsonValue>
   ): Effect.Effect<Reply.Reply<A>> => {
     const request = create(schema, init)
     if (unknown !== undefined) request.$unknown = unknown
@@ -138,7 +141,13 @@ export const make = ({ connectorId, deadlineMillis, record, transport }: Options
         onFailure: Reply.ofError
       }),
       Effect.tap((reply) =>
-        Effect.sync(() => record({ call: name, request: toJson(schema, request), reply: Reply.text(reply) }))
+        Effect.sync(() => {
+          const { value } = reply
+          // a time that is none, for one, has no JSON
+          const came = value === undefined ? [] : Result.getOrElse(Result.try(() => content(value)), () => [])
+          const shown = came.length === 0 ? "" : ` ${cut(JSON.stringify(came), 1_000)}`
+          record({ call: name, request: toJson(schema, request), reply: `${Reply.text(reply)}${shown}` })
+        })
       )
     )
   }
@@ -147,12 +156,26 @@ export const make = ({ connectorId, deadlineMillis, record, transport }: Options
     getPayload: (request, unknown) => {
       // One cast: a number that is no kind is what a case may be about.
       const kind = request.kind as PayloadKind
-      return call("GetPayload", GetPayloadRequestSchema, { connectorId, ...request, kind }, unknown, client.getPayload)
+      return call(
+        "GetPayload",
+        GetPayloadRequestSchema,
+        { connectorId, ...request, kind },
+        unknown,
+        client.getPayload,
+        ({ payloads }) => payloads.map((payload) => toJson(PayloadSchema, payload))
+      )
     },
     setPayload: (request, unknown) =>
-      call("SetPayload", SetPayloadRequestSchema, { connectorId, ...request }, unknown, client.setPayload),
+      call("SetPayload", SetPayloadRequestSchema, { connectorId, ...request }, unknown, client.setPayload, () => []),
     getEvents: (request, unknown) =>
-      call("GetEvents", GetEventsRequestSchema, { connectorId, ...request }, unknown, client.getEvents),
+      call(
+        "GetEvents",
+        GetEventsRequestSchema,
+        { connectorId, ...request },
+        unknown,
+        client.getEvents,
+        (reply) => reply.eventPayloads.slice(0, 20).map((event) => toJson(EventPayloadSchema, event))
+      ),
     health: (service) =>
       Effect.tryPromise({
         try: (signal) => health.check({ service }, timed(signal)),

@@ -42,7 +42,7 @@ export interface Options {
   readonly description: Description
   /** Starts the connector so that it serves at `endpoint`. Default: it runs already. */
   readonly command?: string | undefined
-  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds of flood. */
+  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds for a case that is never done. */
   readonly patience?: Partial<Patience>
 }
 
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function*(
     patience: {
       within: Duration.seconds(8),
       quiet: Duration.millis(300),
-      flood: Duration.seconds(10),
+      longest: Duration.seconds(10),
       ...options.patience
     },
     ...process

@@ -152,7 +152,7 @@ export const cases: ReadonlyArray<Case> = [
       const stream = yield* driver.stream({ direction: "EGRESS" })
       yield* driver.start(stream)
       const { patience, pipeline } = driver.subject
-      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(patience.flood)
+      const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(patience.longest)
       let given = 0
       while (given < failures && (given < leastFailures || (yield* Clock.currentTimeMillis) < until)) {
         yield* pipeline.inject(stream.channel, slice)

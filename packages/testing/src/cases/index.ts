@@ -9,6 +9,7 @@ import * as egress from "./egress.ts"
 import * as events from "./events.ts"
 import * as ingress from "./ingress.ts"
 import * as operations from "./operations.ts"
+import * as sequences from "./sequences.ts"
 
 /**
  * @category cases
@@ -19,5 +20,6 @@ export const all: ReadonlyArray<Case> = [
   ...events.cases,
   ...ingress.cases,
   ...egress.cases,
-  ...operations.cases
+  ...operations.cases,
+  ...sequences.cases
 ]

@@ -96,7 +96,7 @@ export const make = Effect.fnUntraced(function*(mutation: Mutation = {}) {
     transport: caller,
     place: "this process",
     overSocket: mutation.call !== undefined,
-    patience: { within: Duration.seconds(2), quiet: Duration.millis(60), flood: Duration.seconds(1) },
+    patience: { within: Duration.seconds(2), quiet: Duration.millis(60), longest: Duration.seconds(1) },
     pipeline: Pipeline.make(transport, (channel, frame, times) =>
       Effect.gen(function*() {
         for (let n = 0; n < times; n++) yield* broker.inject(channel, frame)
