@@ -13,6 +13,8 @@ const levels = { DEBUG: "Debug", INFO: "Info", WARN: "Warn", ERROR: "Error" } as
 
 export class LogLevels extends Context.Service<LogLevels, {
   readonly set: (level: LogLevel) => Effect.Effect<void>
+  /** A logger that is given what is at or above the level in force, and nothing else. */
+  readonly limited: (logger: Logger.Logger<unknown, void>) => Logger.Logger<unknown, void>
 }>()("nats-connector/LogLevels") {}
 
 /**
@@ -25,18 +27,19 @@ export class LogLevels extends Context.Service<LogLevels, {
  */
 export const layer = (logger: Logger.Logger<unknown, void>): Layer.Layer<LogLevels> => {
   let minimum: EffectLogLevel.LogLevel = levels.INFO
+  const limited = (logger: Logger.Logger<unknown, void>) =>
+    Logger.make<unknown, void>((line) => {
+      if (EffectLogLevel.isGreaterThanOrEqualTo(line.logLevel, minimum)) logger.log(line)
+    })
   return Layer.mergeAll(
-    Logger.layer([
-      Logger.make<unknown, void>((line) => {
-        if (EffectLogLevel.isGreaterThanOrEqualTo(line.logLevel, minimum)) logger.log(line)
-      })
-    ]),
+    Logger.layer([limited(logger)]),
     Layer.succeed(References.MinimumLogLevel, "All"),
     Layer.succeed(LogLevels, {
       set: (level) =>
         Effect.sync(() => {
           minimum = levels[level]
-        })
+        }),
+      limited
     })
   )
 }

@@ -21,8 +21,14 @@ export interface Settings {
   readonly setPayload: "perKind" | "replaceAll"
   /** The folder that the secrets for outside brokers are mounted under. */
   readonly secretsFolder: string
-  /** The push gateway that was asked for and is not supported. */
+  /** Where metrics and probes are served. Default: nowhere. */
+  readonly metrics?: { readonly host: string; readonly port: number } | undefined
+  /** The push gateway for the original's counters. */
   readonly pushGateway: string | undefined
+  /** Whether the environment asks for OTLP. Default: false. */
+  readonly telemetry?: boolean
+  /** Whether clients can ask for the contract. Default: true. */
+  readonly reflection?: boolean
 }
 
 export type Command =
@@ -51,6 +57,8 @@ Flags (a single dash does as well):
   --tls-key FILE             its private key, in PEM without a passphrase; default: KPS_TLS_KEY
   --tls-client-ca FILE       authorities of clients, each of which then has to show a certificate; default:
                              KPS_TLS_CLIENT_CA
+  --metrics-port PORT        port to serve /metrics, /livez and /readyz on, 0 for a free one; default: not served
+  --metrics-host ADDRESS     address to serve them on; default: that of --host
   --help                     print this
   --version                  print the version
 
@@ -69,6 +77,11 @@ Environment:
                              as the flags, where those are not given; paths, or PEM
   KPS_ERRORS                 inBand (default) or grpc: how errors reach the caller
   KPS_SET_PAYLOAD            perKind (default) or replaceAll: what a SetPayload replaces
+  KPS_REFLECTION             on (default) or off: gRPC server reflection
+  KPS_METRICS_PORT           as --metrics-port, where that is not given
+  PUSH_GW                    Prometheus push gateway for the two counters of the original SDK
+  OTEL_EXPORTER_OTLP_ENDPOINT and the like
+                             OpenTelemetry: where traces, metrics and logs are exported to
 `
 
 const cut = (value: string): string => `"${value.length > 200 ? `${value.slice(0, 200)}…` : value}"`
@@ -82,6 +95,8 @@ const flags = {
   connectorInstanceID: { type: "string" },
   host: { type: "string" },
   port: { type: "string" },
+  "metrics-port": { type: "string" },
+  "metrics-host": { type: "string" },
   "tls-cert": { type: "string" },
   "tls-key": { type: "string" },
   "tls-client-ca": { type: "string" },
@@ -122,12 +137,18 @@ export const parse = (
   if (connectorId === undefined) {
     return usage("no connector instance id: set CONNECTOR_INSTANCE_ID or give --connectorInstanceID")
   }
-  const port = flag(values.port) ?? "8000"
-  if (!/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
-    return usage(`flag --port is ${cut(port)}: want a number from 0 to 65535`)
-  }
+  const port = portOf("flag --port", flag(values.port) ?? "8000")
+  if (Result.isFailure(port)) return Result.fail(port.failure)
   const host = flag(values.host) ?? "0.0.0.0"
-  if (/[\s/]/.test(host)) return usage(`flag --host is ${cut(host)}: want an address or a host name`)
+  const metricsHost = flag(values["metrics-host"]) ?? host
+  for (const [name, value] of [["host", host], ["metrics-host", metricsHost]] as const) {
+    if (/[\s/]/.test(value)) return usage(`flag --${name} is ${cut(value)}: want an address or a host name`)
+  }
+  const metricsFlag = flag(values["metrics-port"])
+  const metricsText = metricsFlag ?? variable("KPS_METRICS_PORT")
+  const metricsName = metricsFlag === undefined ? "KPS_METRICS_PORT" : "flag --metrics-port"
+  const metricsPort = metricsText === undefined ? Result.succeed(undefined) : portOf(metricsName, metricsText)
+  if (Result.isFailure(metricsPort)) return Result.fail(metricsPort.failure)
 
   const cert = flag(values["tls-cert"]) ?? variable("KPS_TLS_CERT")
   const key = flag(values["tls-key"]) ?? variable("KPS_TLS_KEY")
@@ -142,6 +163,10 @@ export const parse = (
   if (Result.isFailure(errors)) return Result.fail(errors.failure)
   const setPayload = oneOf("KPS_SET_PAYLOAD", variable("KPS_SET_PAYLOAD"), ["perKind", "replaceAll"])
   if (Result.isFailure(setPayload)) return Result.fail(setPayload.failure)
+  const reflection = oneOf("KPS_REFLECTION", variable("KPS_REFLECTION"), ["on", "off"])
+  if (Result.isFailure(reflection)) return Result.fail(reflection.failure)
+  const telemetry = variable("OTEL_SDK_DISABLED")?.toLowerCase() !== "true" &&
+    ["", "TRACES_", "METRICS_", "LOGS_"].some((one) => variable(`OTEL_EXPORTER_OTLP_${one}ENDPOINT`) !== undefined)
 
   const secrets = variable("KPS_SECRETS_DIR") ?? secretsFolder
   if (!isAbsolute(secrets)) return usage(`KPS_SECRETS_DIR is ${cut(secrets)}: want an absolute path`)
@@ -151,15 +176,23 @@ export const parse = (
     settings: {
       connectorId,
       host,
-      port: Number(port),
+      port: port.success,
       tls: cert === undefined || key === undefined ? undefined : { cert, key: Redacted.make(key), clientCa },
       errors: errors.success,
       setPayload: setPayload.success,
       secretsFolder: secrets,
-      pushGateway: variable("PUSH_GW")
+      metrics: metricsPort.success === undefined ? undefined : { host: metricsHost, port: metricsPort.success },
+      pushGateway: variable("PUSH_GW"),
+      telemetry,
+      reflection: reflection.success === "on"
     }
   })
 }
+
+const portOf = (name: string, value: string): Result.Result<number, UsageError> =>
+  /^[0-9]{1,5}$/.test(value) && Number(value) <= 65_535
+    ? Result.succeed(Number(value))
+    : usage(`${name} is ${cut(value)}: want a number from 0 to 65535`)
 
 /** One of the values, the first where none is given. */
 const oneOf = <const A extends string>(

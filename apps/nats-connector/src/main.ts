@@ -6,6 +6,7 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { ConnectorServer } from "@kps/server"
+import * as Observability from "@kps/server/Observability"
 import { NatsTransport } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -28,9 +29,17 @@ const serve = (settings: Settings.Settings) => {
       )
     )
   )
+  const { connectorId, metrics, pushGateway, telemetry } = settings
+  // Loads what is asked for, and nothing else.
+  const observability = Layer.unwrap(
+    LogLevels.LogLevels.useSync(({ limited }) =>
+      Observability.layer(NatsConnector, { connectorId, metrics, pushGateway, telemetry, logs: limited })
+    )
+  )
   return ready.pipe(
     Layer.provide(App.layer(settings)),
     Layer.provide(NatsTransport.layerEnv),
+    Layer.provide(observability),
     Layer.launch,
     Effect.onInterrupt(() => Effect.logInfo("connector has stopped"))
   )
@@ -40,9 +49,6 @@ const main = Effect.gen(function*() {
   const command = yield* Effect.fromResult(Settings.parse(process.argv.slice(2), process.env))
   if (command._tag === "Help") return yield* write(Settings.help)
   if (command._tag === "Version") return yield* write(`${NatsConnector.name} ${NatsConnector.definition.version}\n`)
-  if (command.settings.pushGateway !== undefined) {
-    yield* Effect.logWarning("PUSH_GW is set: metrics are not pushed yet")
-  }
   return yield* serve(command.settings)
 })
 
@@ -50,6 +56,7 @@ const startedWrongly: ReadonlySet<unknown> = new Set([
   "UsageError",
   "TlsUnusable",
   "ConfigError",
+  "InvalidPushGateway",
   "TransportError"
 ])
 

@@ -251,24 +251,13 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
         assert.include(String(lines.at(-1)?.message), `127.0.0.1:${address.port}`)
       }), 60_000)
 
-    it.effect("prints help and version, and warns of what it does not support", () =>
+    it.effect("prints help and version", () =>
       Effect.gen(function*() {
         const help = yield* end(["--help"])
         assert.deepStrictEqual([help.code, help.lines], [0, []])
         assert.include(help.stdout, "--connectorInstanceID")
         const version = yield* end(["-version"])
         assert.deepStrictEqual([version.code, version.stdout], [0, "natsconnector 1.0\n"])
-
-        const platform = yield* natsServer()
-        const connector = yield* start(local, {
-          CONNECTOR_INSTANCE_ID: "c-1",
-          NATS_BROKER: platform.url,
-          PUSH_GW: "push:9091"
-        })
-        yield* Support.ready(connector)
-        const warnings = connector.lines().filter(({ level }) => level === "WARN")
-        assert.strictEqual(warnings.length, 1)
-        assert.include(String(warnings[0]?.message), "PUSH_GW")
       }), 60_000)
   })
 })

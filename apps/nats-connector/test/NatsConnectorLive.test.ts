@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Connector } from "@kps/connector"
 import { Events } from "@kps/events"
-import { Effect, Exit, Layer, Option, Scope, Stream } from "effect"
+import { Effect, Exit, identity, Layer, Option, Scope, Stream } from "effect"
 import type { Broker } from "../src/Broker.ts"
 import { BrokerLost, BrokerUnreachable, MessageTooLarge, NotForEgress } from "../src/BrokerError.ts"
 import { Brokers } from "../src/Brokers.ts"
@@ -44,7 +44,7 @@ const world = (broker: Partial<Broker> = {}) => {
           })
         }
       }),
-      Layer.succeed(LogLevels, { set: (level) => Effect.sync(() => void levels.push(level)) }),
+      Layer.succeed(LogLevels, { set: (level) => Effect.sync(() => void levels.push(level)), limited: identity }),
       Events.layer
     ])
   )

@@ -24,7 +24,10 @@ describe("Settings", () => {
       errors: "inBand",
       setPayload: "perKind",
       secretsFolder: "/var/run/secrets/kps",
-      pushGateway: undefined
+      metrics: undefined,
+      pushGateway: undefined,
+      telemetry: false,
+      reflection: true
     })
   })
 
@@ -52,6 +55,9 @@ describe("Settings", () => {
       KPS_ERRORS: "grpc",
       KPS_SET_PAYLOAD: "replaceAll",
       KPS_SECRETS_DIR: "/run/secrets",
+      KPS_METRICS_PORT: "9100",
+      KPS_REFLECTION: "off",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
       PUSH_GW: "push:9091"
     })
 
@@ -63,8 +69,33 @@ describe("Settings", () => {
       errors: "grpc",
       setPayload: "replaceAll",
       secretsFolder: "/run/secrets",
-      pushGateway: "push:9091"
+      metrics: { host: "127.0.0.1", port: 9100 },
+      pushGateway: "push:9091",
+      telemetry: true,
+      reflection: false
     })
+  })
+
+  it("serves metrics where it is told, by default on the address of the contract", () => {
+    const env = { CONNECTOR_INSTANCE_ID: "c-1", KPS_METRICS_PORT: "9100" }
+    assert.deepStrictEqual(run(["--metrics-port", "0"], env).metrics, { host: "0.0.0.0", port: 0 })
+    assert.deepStrictEqual(run(["--host", "10.0.0.1"], env).metrics, { host: "10.0.0.1", port: 9100 })
+    assert.deepStrictEqual(run(["--metrics-host", "127.0.0.1", "-metrics-port=1"], env).metrics, {
+      host: "127.0.0.1",
+      port: 1
+    })
+    assert.isUndefined(run(["--metrics-host", "127.0.0.1"], { CONNECTOR_INSTANCE_ID: "c-1" }).metrics)
+  })
+
+  it("exports over OTLP when the environment has an endpoint and does not disable it", () => {
+    const telemetry = (env: Record<string, string>) => run([], { CONNECTOR_INSTANCE_ID: "c-1", ...env }).telemetry
+    for (const one of ["", "TRACES_", "METRICS_", "LOGS_"]) {
+      const endpoint = { [`OTEL_EXPORTER_OTLP_${one}ENDPOINT`]: "http://h" }
+      assert.isTrue(telemetry(endpoint))
+      assert.isTrue(telemetry({ ...endpoint, OTEL_SDK_DISABLED: "false" }))
+      assert.isFalse(telemetry({ ...endpoint, OTEL_SDK_DISABLED: "True" }))
+    }
+    assert.isFalse(telemetry({ OTEL_SERVICE_NAME: "x", OTEL_EXPORTER_OTLP_ENDPOINT: "" }))
   })
 
   it("serves with TLS by flags or variables, and not in the clear where half of it was given", () => {
@@ -108,6 +139,16 @@ describe("Settings", () => {
     assert.strictEqual(problem(["--port="]), "flag --port needs a value")
     assert.strictEqual(problem(["--port", "--host", "h"]), "flag --port needs a value")
     assert.strictEqual(problem(["--host", "http://h"]), "flag --host is \"http://h\": want an address or a host name")
+    assert.strictEqual(problem(["--metrics-port", "x"]), "flag --metrics-port is \"x\": want a number from 0 to 65535")
+    assert.strictEqual(
+      problem([], { KPS_METRICS_PORT: "70000" }),
+      "KPS_METRICS_PORT is \"70000\": want a number from 0 to 65535"
+    )
+    assert.strictEqual(
+      problem(["--metrics-host", "a/b"]),
+      "flag --metrics-host is \"a/b\": want an address or a host name"
+    )
+    assert.strictEqual(problem([], { KPS_REFLECTION: "yes" }), "KPS_REFLECTION is \"yes\": want \"on\" or \"off\"")
     assert.strictEqual(problem(["--prot", "1"]), "unknown flag \"--prot\"")
     assert.strictEqual(problem(["--toString"]), "unknown flag \"--toString\"")
     assert.strictEqual(problem(["serve"]), "unexpected argument \"serve\"")
@@ -169,7 +210,13 @@ describe("Settings", () => {
         "KPS_TLS_KEY",
         "KPS_TLS_CLIENT_CA",
         "KPS_ERRORS",
-        "KPS_SET_PAYLOAD"
+        "KPS_SET_PAYLOAD",
+        "KPS_REFLECTION",
+        "--metrics-port",
+        "--metrics-host",
+        "KPS_METRICS_PORT",
+        "PUSH_GW",
+        "OTEL_EXPORTER_OTLP_ENDPOINT"
       ]
     ) assert.include(Settings.help, name)
   })

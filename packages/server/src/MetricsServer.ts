@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type * as Scope from "effect/Scope"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Phase } from "./Health.ts"
 import { Insights } from "./Insight.ts"
 import { listen, type ListenFailed, portOf } from "./internal/listen.ts"
@@ -78,6 +78,8 @@ const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<MetricsServer["Service"], ListenFailed, Insights | Scope.Scope> {
   const context = yield* Effect.context<Insights>()
   const runFork = Effect.runForkWith(context)
+  // Imported by name, it makes Node load all of `fetch`, in a bundle even where nobody asks for metrics: 10 ms and 5 MB.
+  const { createServer } = process.getBuiltinModule("node:http")
   const server = createServer({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersMillis,

@@ -83,16 +83,16 @@ export const layer = <Name extends string>(
 }
 
 /**
- * `layer` with options from the configuration; `config` has those of the documented environment.
+ * `layer` with the documented environment: `CONNECTOR_INSTANCE_ID` and that of `config`.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerConfig = <Name extends string>(
-  connector: Connector.Any<Name>,
-  options: Config.Wrap<Options>
-): Layer.Layer<never, Failed> =>
-  Layer.unwrap(Effect.map(Config.unwrap(options), (options) => layer(connector, options)))
+export const layerEnv = <Name extends string>(connector: Connector.Any<Name>): Layer.Layer<never, Failed> =>
+  Layer.unwrap(Effect.map(
+    Config.all({ connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"), asked: config }),
+    ({ asked, connectorId }) => layer(connector, { connectorId, ...asked })
+  ))
 
 /**
  * What the environment asks for: `KPS_METRICS_PORT`, `PUSH_GW`, and OTLP by `OTEL_EXPORTER_OTLP_ENDPOINT` or its variant
