@@ -66,7 +66,7 @@ export const make = (now: () => number): HeldBytes => {
         if (!entries.has(stream)) return
         entry.bytes += byteLength
         total += byteLength
-        if (total > limits.heldBytes) {
+        if (total > limits.heldBytes && entry.bytes > limits.smallBytes) {
           throw new ConnectError("too much is sent and received at once", Code.ResourceExhausted)
         }
       }

@@ -21,9 +21,11 @@ export const limits = {
 
   /**
    * Bytes of requests that are being read and of replies that are being sent, of all callers together. A message has
-   * its own limit, but 100 calls on each of 500 connections may each be within it. Beyond: RESOURCE_EXHAUSTED.
+   * its own limit, but 100 calls on each of 500 connections may each be within it. Beyond: RESOURCE_EXHAUSTED, but for
+   * calls that hold no more than `smallBytes`: those of everybody else.
    */
   heldBytes: 64 << 20,
+  smallBytes: 8 << 10,
 
   /**
    * How long the one request of a call may take to come, and its one reply to be taken. Whoever is slower than 4 MiB in

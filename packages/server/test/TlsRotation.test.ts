@@ -48,13 +48,11 @@ const severities = new Map<number, string>([
 
 /** Every alert, in one line each. */
 const lines = (payloads: ReadonlyArray<EventPayload>) =>
-  payloads.flatMap(({ object }) =>
-    object.case === "alert"
-      ? [
-        `${object.value.id} ${severities.get(object.value.severity)} ${String(object.value.metadata?.["ErrorMessage"])}`
-      ]
-      : []
-  )
+  payloads.flatMap(({ object }) => {
+    if (object.case !== "alert") return []
+    const message = object.value.metadata?.["ErrorMessage"]
+    return [`${object.value.id} ${severities.get(object.value.severity)} ${typeof message === "string" ? message : ""}`]
+  })
 
 describe.skipIf(!hasOpenssl)("a certificate that is renewed (skipped where there is no openssl)", () => {
   it.live("is shown to new connections without a restart, and clients of old ones come again", () =>

@@ -1,0 +1,232 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import * as http2 from "node:http2"
+import * as net from "node:net"
+import { limits, sessionOptions } from "../src/Http2Limits.ts"
+import * as Http2Sessions from "../src/Http2Sessions.ts"
+
+const until = (what: string, condition: () => boolean) =>
+  Effect.suspend(() => condition() ? Effect.void : Effect.fail(new Error(`not within 2 s: ${what}`))).pipe(
+    Effect.retry({ schedule: Schedule.spaced("5 millis"), times: 400 })
+  )
+
+/** Listens on a free port until the scope is closed. */
+const listen = (server: net.Server) =>
+  Effect.acquireRelease(
+    Effect.callback<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    }),
+    () => Effect.sync(() => server.close())
+  )
+
+/** A server that never answers, whose clock is moved by hand; `random` is in the middle. */
+const serve = Effect.gen(function*() {
+  let time = 0
+  const sessions = Http2Sessions.make(() => time)
+  let calls = 0
+  const server = http2.createServer(sessionOptions, (request, response) => {
+    calls++
+    if (request.url === "/answered") response.end()
+  })
+  server.on("session", (session) => sessions.add(session, 0.5))
+  server.on("sessionError", () => {})
+  const port = yield* listen(server)
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const session of sessions.open.keys()) session.destroy()
+    })
+  )
+  return {
+    port,
+    sessions,
+    calls: () => calls,
+    pass: (millis: number) => {
+      time += millis
+      sessions.sweep()
+    }
+  }
+})
+
+/** A client, and what has happened to it. */
+const connect = (port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<Client>((resume) => {
+      const client = new Client(http2.connect(`http://127.0.0.1:${port}`))
+      client.session.once("remoteSettings", () => resume(Effect.succeed(client)))
+    }),
+    ({ session }) => Effect.sync(() => session.destroy())
+  )
+
+class Client {
+  readonly session: http2.ClientHttp2Session
+  goaway: { readonly code: number; readonly text: string } | undefined
+  closed = false
+  constructor(session: http2.ClientHttp2Session) {
+    this.session = session
+    session.on("error", () => {})
+    session.on("goaway", (code, _, data) => {
+      this.goaway = { code, text: data?.toString() ?? "" }
+    })
+    session.once("close", () => {
+      this.closed = true
+    })
+  }
+  ended = 0
+  call(path = "/"): http2.ClientHttp2Stream {
+    const stream = this.session.request({ ":method": "POST", ":path": path }).on("error", () => {}).resume()
+    stream.once("close", () => this.ended++)
+    return stream.end()
+  }
+}
+
+/** A wire between client and server that can be cut without a word. */
+const wire = (port: number) =>
+  Effect.gen(function*() {
+    const sockets: Array<net.Socket> = []
+    const proxy = net.createServer((socket) => {
+      const other = net.connect(port, "127.0.0.1")
+      sockets.push(socket, other)
+      for (const end of [socket, other]) end.on("error", () => {})
+      socket.pipe(other)
+      other.pipe(socket)
+    })
+    const entrance = yield* listen(proxy)
+    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
+    return {
+      port: entrance,
+      freeze: () => {
+        for (const socket of sockets) {
+          socket.unpipe()
+          socket.pause()
+        }
+      }
+    }
+  })
+
+const second = 1000
+
+describe("connections", () => {
+  it.live("without a call are let go after 20 minutes: told first, closed then", () =>
+    Effect.gen(function*() {
+      const { calls, pass, port, sessions } = yield* serve
+      const idle = yield* connect(port)
+      const busy = yield* connect(port)
+      const used = yield* connect(port)
+      busy.call()
+      used.call("/answered")
+      yield* until("calls", () => calls() === 2 && used.ended === 1)
+
+      pass(limits.idleMillis - second)
+      used.call("/answered")
+      yield* until("another call", () => used.ended === 2)
+      pass(2 * second)
+      yield* until("GOAWAY", () => idle.goaway !== undefined)
+      assert.deepStrictEqual(idle.goaway, { code: http2.constants.NGHTTP2_NO_ERROR, text: "" })
+      pass(limits.sweepMillis)
+      yield* until("its close", () => idle.closed && sessions.open.size === 2)
+      assert.isUndefined(busy.goaway)
+      assert.isUndefined(used.goaway)
+    }))
+
+  it.live("are let go after an hour, with half a minute for calls in flight", () =>
+    Effect.gen(function*() {
+      const { calls, pass, port, sessions } = yield* serve
+      const client = yield* connect(port)
+      const stream = client.call()
+      yield* until("a call", () => calls() === 1)
+
+      pass(limits.ageMillis - second)
+      yield* Effect.sleep("20 millis")
+      assert.isUndefined(client.goaway)
+      pass(2 * second)
+      yield* until("GOAWAY", () => client.goaway !== undefined)
+      assert.deepStrictEqual(client.goaway, { code: http2.constants.NGHTTP2_NO_ERROR, text: "" })
+      for (let passed = 0; passed < limits.ageGraceMillis; passed += limits.sweepMillis) pass(limits.sweepMillis)
+      yield* Effect.sleep("20 millis")
+      assert.isFalse(stream.closed)
+      pass(limits.sweepMillis)
+      yield* until("its end", () => client.closed && sessions.open.size === 0)
+    }))
+
+  it.live("are let go all at once when they are to come again", () =>
+    Effect.gen(function*() {
+      const { pass, port, sessions } = yield* serve
+      const clients = [yield* connect(port), yield* connect(port)]
+      sessions.retire()
+      yield* until("GOAWAY", () => clients.every(({ goaway }) => goaway?.code === http2.constants.NGHTTP2_NO_ERROR))
+      pass(limits.sweepMillis)
+      yield* until("their close", () => clients.every(({ closed }) => closed) && sessions.open.size === 0)
+    }))
+
+  it.live("on which nobody speaks HTTP/2 are closed after 10 seconds", () =>
+    Effect.gen(function*() {
+      const { pass, port, sessions } = yield* serve
+      const client = yield* connect(port)
+      let closed = false
+      const silent = net.connect(port, "127.0.0.1").on("error", () => {}).on("close", () => {
+        closed = true
+      }).resume()
+      yield* Effect.addFinalizer(() => Effect.sync(() => silent.destroy()))
+      yield* until("both", () => sessions.open.size === 2)
+
+      pass(limits.greetingMillis)
+      yield* Effect.sleep("20 millis")
+      assert.isFalse(closed)
+      pass(second)
+      yield* until("its close", () => closed && sessions.open.size === 1)
+      assert.isFalse(client.closed)
+    }))
+
+  it.live("that ping without end are closed, and say so; those that ping with their calls are not", () =>
+    Effect.gen(function*() {
+      const { pass, port, sessions } = yield* serve
+      const noisy = yield* connect(port)
+      const measuring = yield* connect(port)
+      const ping = ({ session }: Client) =>
+        Effect.callback<void>((resume) => {
+          session.ping(() => resume(Effect.void))
+        })
+      for (let i = 0; i < limits.controlFrames + 20; i++) {
+        yield* ping(noisy)
+        yield* ping(measuring)
+        measuring.call("/answered")
+      }
+      yield* until("calls", () => measuring.ended === limits.controlFrames + 20)
+
+      pass(limits.sweepMillis)
+      yield* until("its close", () => noisy.closed && sessions.open.size === 1)
+      assert.deepStrictEqual(noisy.goaway, {
+        code: http2.constants.NGHTTP2_ENHANCE_YOUR_CALM,
+        text: "too_many_pings"
+      })
+      assert.isFalse(measuring.closed)
+    }))
+
+  it.live("with a call in flight whose client has vanished are noticed by a ping", () =>
+    Effect.gen(function*() {
+      const { calls, pass, port, sessions } = yield* serve
+      const cut = yield* wire(port)
+      const vanished = yield* connect(cut.port)
+      const there = yield* connect(port)
+      vanished.call()
+      there.call()
+      yield* until("calls", () => calls() === 2)
+
+      for (const round of [1, 2]) {
+        pass(limits.pingEveryMillis + second)
+        // The answers to the pings.
+        yield* Effect.sleep("30 millis")
+        assert.strictEqual(sessions.open.size, 2, `round ${round}`)
+      }
+      cut.freeze()
+      pass(limits.pingEveryMillis + second)
+      yield* Effect.sleep("30 millis")
+      assert.strictEqual(sessions.open.size, 2)
+      pass(limits.pingTimeoutMillis + second)
+      yield* until("its close", () => sessions.open.size === 1)
+      assert.isFalse(there.closed)
+    }))
+})
