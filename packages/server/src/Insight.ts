@@ -11,6 +11,8 @@ import type * as Scope from "effect/Scope"
 import type { Phase } from "./Health.ts"
 import type { StreamReading } from "./StreamSpec.ts"
 
+export type { Phase } from "./Health.ts"
+
 /**
  * A connector that is being served, to look at.
  *

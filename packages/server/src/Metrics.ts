@@ -17,8 +17,15 @@ type Series = Metric.MetricRegistry extends Map<string, infer A> ? A : never
 
 type Labels = Metric.Metric.AttributeSet
 
-interface Family {
+/**
+ * One metric: its name, what it means and its kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Family {
   readonly name: string
+  /** With its unit. */
   readonly help: string
   readonly type: "Counter" | "Gauge"
 }
@@ -26,7 +33,7 @@ interface Family {
 const counter = (name: string, help: string): Family => ({ name, help, type: "Counter" })
 const gauge = (name: string, help: string): Family => ({ name, help, type: "Gauge" })
 
-const constant = () => {}
+const ignored = () => {}
 
 const series = ({ help, name, type }: Family, value: number, attributes: Labels): Series => ({
   id: name,
@@ -35,8 +42,8 @@ const series = ({ help, name, type }: Family, value: number, attributes: Labels)
   attributes,
   hooks: {
     get: () => type === "Counter" ? { count: value, incremental: true } : { value },
-    update: constant,
-    modify: constant
+    update: ignored,
+    modify: ignored
   }
 })
 
