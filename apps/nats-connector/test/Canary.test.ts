@@ -159,7 +159,10 @@ describe.skipIf(binary() === undefined)(suiteName("canary"), () => {
         )
         yield* observe
         yield* outside.kill()
-        yield* Support.until("unhealthy", Effect.map(Support.statusOf("in"), (status) => status === "streamUnhealthy"))
+        yield* Support.until(
+          "unreachable",
+          Effect.map(Support.alerts, (alerts) => json(alerts).includes("BrokerUnreachable: "))
+        )
         yield* observe
         yield* platform.kill()
         yield* Support.until(
@@ -183,7 +186,11 @@ describe.skipIf(binary() === undefined)(suiteName("canary"), () => {
       assert.include(outputs["stderr and crash"], "DEBUG")
       assert.include(outputs["SetPayload"], "CredentialsUnreadable")
       assert.include(outputs["GetPayload"], "malformed")
-      assert.include(outputs["GetEvents"], "itemDropped")
+      for (
+        const told of ["itemDropped", "malformedFrame", "AuthorizationFailed", "CredentialsRefused", "SubjectDenied"]
+      ) {
+        assert.include(outputs["GetEvents"], told)
+      }
       assert.include(outputs["metrics"], "# TYPE")
       assert.deepStrictEqual(leaks(outputs, planted), [])
     }), 90_000)
