@@ -49,7 +49,7 @@ export interface EventTable {
   readonly put: (input: Input, clock: Clock) => void
   /** Ends the alert of this name, if it stands in this slot. */
   readonly clear: (alert: { readonly name: string; readonly slot: string }, streamId: string, clock: Clock) => void
-  /** Lets the events of a stream run out. */
+  /** Lets the events of a stream run out; the next of it that is put takes the place of all of them. */
   readonly removeStream: (streamId: string, clock: Clock) => void
   /** Everything in force, oldest first: the same array until something changes. */
   readonly snapshot: (clock: Clock) => ReadonlyArray<EventPayload>
@@ -72,6 +72,13 @@ interface Entry extends Readonly<Input> {
   ending: LinkedList.Node<Ending> | undefined
 }
 
+interface OfStream {
+  readonly alert: Map<string, Entry>
+  readonly status: Map<string, Entry>
+  /** What is told of it is of a stream that is gone. */
+  removed: boolean
+}
+
 interface Ending {
   readonly entry: Entry
   /** On the clock that never goes back. */
@@ -89,7 +96,7 @@ const roomAgain = 0.9
  */
 export const make = (limits: Limits): EventTable => {
   // A map for each part of the key: no two keys are one.
-  const streams = new Map<string, { readonly alert: Map<string, Entry>; readonly status: Map<string, Entry> }>()
+  const streams = new Map<string, OfStream>()
   const order = LinkedList.make<Entry>()
   const ending = LinkedList.make<Ending>()
   const ranks = Array.from({ length: 4 }, () => LinkedList.make<Entry>())
@@ -135,7 +142,7 @@ export const make = (limits: Limits): EventTable => {
       rank: undefined,
       ending: undefined
     }
-    const ofStream = streams.get(entry.streamId) ?? { alert: new Map(), status: new Map() }
+    const ofStream = streams.get(entry.streamId) ?? { alert: new Map(), status: new Map(), removed: false }
     streams.set(entry.streamId, ofStream)
     ofStream[entry.kind].set(entry.slot, entry)
     entry.order = order.add(entry)
@@ -207,9 +214,18 @@ export const make = (limits: Limits): EventTable => {
     if (isRoom && stands(told) && isEventsDropped(told)) clearEntry(told, clock)
   }
 
+  /** A stream that comes again under the id of one that is gone has nothing to do with what that one left. */
+  const forgetRemoved = (streamId: string) => {
+    const ofStream = streams.get(streamId)
+    if (ofStream?.removed !== true) return
+    ofStream.removed = false
+    for (const entry of [...ofStream.alert.values(), ...ofStream.status.values()]) remove(entry)
+  }
+
   return {
     put: (input, clock) => {
       expire(clock)
+      forgetRemoved(input.streamId)
       const entry = upsert(input, clock)
       // What no room can hold must not push out everything else first.
       if (entry.byteLength > limits.maxBytes) {
@@ -229,6 +245,7 @@ export const make = (limits: Limits): EventTable => {
       expire(clock)
       const ofStream = streams.get(streamId)
       if (ofStream === undefined) return
+      ofStream.removed = true
       for (const entry of [...ofStream.alert.values(), ...ofStream.status.values()]) {
         if (stands(entry)) end(entry, clock)
       }

@@ -67,8 +67,9 @@ export class Events extends Context.Service<Events, {
     occurrence?: Occurrence<M["Type"]>
   ) => Effect.Effect<void>
   /**
-   * Says that a stream is gone: its events stay 30 s, as they are. What is raised or set for it later starts afresh;
-   * so this comes after the last thing the stream itself has to say. The connector as a whole is not removed.
+   * Says that a stream is gone: its events stay 30 s, as they are, or until something is raised or set for its id again,
+   * which starts afresh; so this comes after the last thing the stream itself has to say. The connector as a whole is
+   * not removed.
    */
   readonly removeStream: (streamId: string) => Effect.Effect<void>
   /** Everything in force, oldest first. Shared between callers: not to be changed. */

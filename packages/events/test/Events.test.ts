@@ -227,6 +227,21 @@ describe("Events", () => {
       assert.strictEqual(atMillis(snapshot[0]), 10_000)
     }).pipe(Effect.provide(Events.layer)))
 
+  it.effect("tells nothing any more of a removed stream when its id comes again", () =>
+    Effect.gen(function*() {
+      const events = yield* Events.Events
+      yield* events.raise(hot, { streamId: "a" })
+      yield* events.set(open, { streamId: "a" })
+      yield* events.raise(hot, { streamId: "b" })
+      yield* events.removeStream("a")
+      yield* events.set(open, { streamId: "a" })
+      yield* events.raise(hot, { streamId: "a" })
+      yield* events.removeStream("b")
+      yield* events.set(open, { streamId: "b" })
+
+      assert.deepStrictEqual(briefs(yield* events.snapshot), ["status open/a", "alert hot/a", "status open/b"])
+    }).pipe(Effect.provide(Events.layer)))
+
   it.effect("does not let created_at go back when the machine's clock does, nor keep what has run out", () =>
     Effect.gen(function*() {
       const events = yield* Events.Events
