@@ -161,6 +161,12 @@ export const edge = {
     codes: ["RESOURCE_EXHAUSTED"],
     details: []
   },
+  ServerBusy: {
+    when: "large requests and replies of all callers together are over 64 MiB",
+    rpcs: all,
+    codes: ["RESOURCE_EXHAUSTED"],
+    details: []
+  },
   MalformedMessage: { when: "the request is no protobuf message", rpcs: all, codes: ["INTERNAL"], details: [] },
   NestingTooDeep: {
     when: "a Struct is nested deeper than about 48 levels",

@@ -6,6 +6,7 @@ import { deepStruct } from "./support/Bytes.ts"
 import { type Row, rows } from "./support/ContractDoc.ts"
 import { FakeStreams } from "./support/FakeStreams.ts"
 import { infosOf, messages, type Raw, type Rpc, statusOf, typesOf, unpackStatus } from "./support/GrpcCaller.ts"
+import { hoard, partBytes } from "./support/Hoard.ts"
 import { stream } from "./support/SampleConnector.ts"
 import { serve, type TestOptions } from "./support/TestServer.ts"
 
@@ -73,6 +74,11 @@ const provoke: Record<
   MessageTooLarge: Effect.fnUntraced(function*(errors, rpc) {
     const { caller } = yield* serve({ errors })
     return yield* caller.rawRpc(rpc, new Uint8Array(5 << 20))
+  }),
+  ServerBusy: Effect.fnUntraced(function*(errors, rpc) {
+    const { caller, port } = yield* serve({ errors })
+    yield* hoard(port)
+    return yield* caller.rawRpc(rpc, new Uint8Array(partBytes))
   }),
   MalformedMessage: Effect.fnUntraced(function*(errors, rpc) {
     const { caller } = yield* serve({ errors })

@@ -3,6 +3,7 @@
  * `… busy 1000` for connections without a call and with one. Prints one line of JSON when it has done what it can, and
  * keeps what it holds until its standard input ends.
  */
+/* oxlint-disable eslint/no-await-in-loop -- one connection after the other is the point */
 import * as http2 from "node:http2"
 
 const [port = "", kind = "", amount = ""] = process.argv.slice(2)
