@@ -10,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as http2 from "node:http2"
 import type { Socket } from "node:net"
@@ -18,36 +17,10 @@ import * as GrpcHandler from "./GrpcHandler.ts"
 import * as HeldBytes from "./HeldBytes.ts"
 import { limits, sessionOptions } from "./Http2Limits.ts"
 import * as Http2Sessions from "./Http2Sessions.ts"
+import { listen, type ListenFailed, portOf } from "./internal/listen.ts"
 import * as Tls from "./Tls.ts"
 
-/**
- * No server could be started at this address.
- *
- * @category errors
- * @since 0.1.0
- */
-export class ListenFailed extends Schema.TaggedError<ListenFailed>("@kps/server/GrpcServer/ListenFailed")(
-  "ListenFailed",
-  {
-    host: Schema.String,
-    port: Schema.Number,
-    cause: Schema.Defect()
-  }
-) {
-  override get message(): string {
-    const code = this.cause instanceof Error && "code" in this.cause ? String(this.cause.code) : ""
-    const why = reasons[code] ?? (this.cause instanceof Error ? this.cause.message : String(this.cause))
-    return `cannot listen on ${this.host}:${this.port}: ${why}`
-  }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is in use",
-  EADDRNOTAVAIL: "this machine has no such address",
-  EACCES: "no permission to use the port",
-  ENOTFOUND: "no such host",
-  ERR_SOCKET_BAD_PORT: "a port is between 0 and 65535"
-}
+export { ListenFailed } from "./internal/listen.ts"
 
 /**
  * @category models
@@ -134,10 +107,9 @@ export const make = Effect.fnUntraced(function*(
     sessions.sweep()
     held.sweep()
   }).pipe(Effect.delay(Duration.millis(limits.sweepMillis)), Effect.forever, Effect.forkScoped)
-  const address = server.address()
   return {
     host: options.host,
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: portOf(server, options.port),
     renew: (tls) =>
       Effect.sync(() => {
         setTls(tls)
@@ -159,22 +131,6 @@ const create = (
   server.on("unknownProtocol", (socket) => socket.destroy())
   return { server, setTls: (tls) => server.setSecureContext(Tls.contextOptions(tls)) }
 }
-
-const listen = (server: Server, { host, port }: Options): Effect.Effect<void, ListenFailed> =>
-  Effect.callback<void, ListenFailed>((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(new ListenFailed({ host, port, cause })))
-    server.once("error", fail)
-    try {
-      server.listen({ host, port }, () => {
-        server.off("error", fail)
-        // What fails later (no file descriptors to accept with) concerns one connection.
-        server.on("error", () => {})
-        resume(Effect.void)
-      })
-    } catch (cause) {
-      fail(cause)
-    }
-  })
 
 interface Closing {
   readonly server: Server
