@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { type EventPayload, EventPayloadSchema, GetEventsRequestSchema } from "@kps/idl"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import { EventEmitter } from "node:events"
 import * as http2 from "node:http2"
@@ -10,11 +10,7 @@ import { limits } from "../src/Http2Limits.ts"
 import { GrpcCaller } from "./support/GrpcCaller.ts"
 import { connect, hoard, message, open, partBytes } from "./support/Hoard.ts"
 import { serve } from "./support/TestServer.ts"
-
-const until = (what: string, condition: () => boolean) =>
-  Effect.suspend(() => condition() ? Effect.void : Effect.fail(new Error(`not within 2 s: ${what}`))).pipe(
-    Effect.retry({ schedule: Schedule.spaced("5 millis"), times: 400 })
-  )
+import { untilTrue } from "./support/Until.ts"
 
 /** An alert of 3 MiB that no compression makes much smaller. */
 const manyEvents: ReadonlyArray<EventPayload> = [
@@ -60,7 +56,7 @@ const bare = (one: { readonly request: boolean; readonly reply: boolean }) =>
     const session = yield* connect(port)
     const stream = session.request({ ":method": "POST" }).on("error", () => {})
     stream.write("some")
-    yield* until("its first bytes", () => read.length === 1)
+    yield* untilTrue("its first bytes", () => read.length === 1)
     return {
       held,
       stream,
@@ -73,7 +69,7 @@ const bare = (one: { readonly request: boolean; readonly reply: boolean }) =>
   })
 
 const reset = (stream: http2.ClientHttp2Stream) =>
-  until("reset", () => stream.closed && stream.rstCode === http2.constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  untilTrue("reset", () => stream.closed && stream.rstCode === http2.constants.NGHTTP2_ENHANCE_YOUR_CALM)
 
 describe("what calls hold", () => {
   it.live("is counted while they last", () =>
@@ -81,11 +77,11 @@ describe("what calls hold", () => {
       const { held, reply, stream } = yield* bare({ request: true, reply: true })
       assert.strictEqual(held.total(), 4)
       stream.write("more")
-      yield* until("more", () => held.total() === 8)
+      yield* untilTrue("more", () => held.total() === 8)
       stream.end()
       stream.resume()
       reply(1000)
-      yield* until("its end", () => stream.closed && held.total() === 0)
+      yield* untilTrue("its end", () => stream.closed && held.total() === 0)
     }))
 
   it.live("is let go after 30 seconds where a request does not come to its end", () =>
@@ -107,10 +103,10 @@ describe("what calls hold", () => {
       pass(10 * limits.transferMillis)
       yield* Effect.sleep("20 millis")
       reply(1 << 20)
-      yield* until("the reply", () => held.total() > 1 << 20)
+      yield* untilTrue("the reply", () => held.total() > 1 << 20)
       assert.isFalse(stream.closed)
       pass(limits.transferMillis + 1)
-      yield* until("its end", () => stream.closed && held.total() === 0)
+      yield* untilTrue("its end", () => stream.closed && held.total() === 0)
     }))
 
   it.live("may last where a call has many requests and many replies", () =>

@@ -1,14 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect } from "effect"
 import * as http2 from "node:http2"
 import * as net from "node:net"
 import { limits, sessionOptions } from "../src/Http2Limits.ts"
 import * as Http2Sessions from "../src/Http2Sessions.ts"
-
-const until = (what: string, condition: () => boolean) =>
-  Effect.suspend(() => condition() ? Effect.void : Effect.fail(new Error(`not within 2 s: ${what}`))).pipe(
-    Effect.retry({ schedule: Schedule.spaced("5 millis"), times: 400 })
-  )
+import { untilTrue } from "./support/Until.ts"
 
 /** Listens on a free port until the scope is closed. */
 const listen = (server: net.Server) =>
@@ -117,16 +113,16 @@ describe("connections", () => {
       const used = yield* connect(port)
       busy.call()
       used.call("/answered")
-      yield* until("calls", () => calls() === 2 && used.ended === 1)
+      yield* untilTrue("calls", () => calls() === 2 && used.ended === 1)
 
       pass(limits.idleMillis - second)
       used.call("/answered")
-      yield* until("another call", () => used.ended === 2)
+      yield* untilTrue("another call", () => used.ended === 2)
       pass(2 * second)
-      yield* until("GOAWAY", () => idle.goaway !== undefined)
+      yield* untilTrue("GOAWAY", () => idle.goaway !== undefined)
       assert.deepStrictEqual(idle.goaway, { code: http2.constants.NGHTTP2_NO_ERROR, text: "" })
       pass(limits.sweepMillis)
-      yield* until("its close", () => idle.closed && sessions.open.size === 2)
+      yield* untilTrue("its close", () => idle.closed && sessions.open.size === 2)
       assert.isUndefined(busy.goaway)
       assert.isUndefined(used.goaway)
     }))
@@ -136,19 +132,19 @@ describe("connections", () => {
       const { calls, pass, port, sessions } = yield* serve
       const client = yield* connect(port)
       const stream = client.call()
-      yield* until("a call", () => calls() === 1)
+      yield* untilTrue("a call", () => calls() === 1)
 
       pass(limits.ageMillis - second)
       yield* Effect.sleep("20 millis")
       assert.isUndefined(client.goaway)
       pass(2 * second)
-      yield* until("GOAWAY", () => client.goaway !== undefined)
+      yield* untilTrue("GOAWAY", () => client.goaway !== undefined)
       assert.deepStrictEqual(client.goaway, { code: http2.constants.NGHTTP2_NO_ERROR, text: "" })
       for (let passed = 0; passed < limits.ageGraceMillis; passed += limits.sweepMillis) pass(limits.sweepMillis)
       yield* Effect.sleep("20 millis")
       assert.isFalse(stream.closed)
       pass(limits.sweepMillis)
-      yield* until("its end", () => client.closed && sessions.open.size === 0)
+      yield* untilTrue("its end", () => client.closed && sessions.open.size === 0)
     }))
 
   it.live("are let go all at once when they are to come again", () =>
@@ -156,9 +152,9 @@ describe("connections", () => {
       const { pass, port, sessions } = yield* serve
       const clients = [yield* connect(port), yield* connect(port)]
       sessions.retire()
-      yield* until("GOAWAY", () => clients.every(({ goaway }) => goaway?.code === http2.constants.NGHTTP2_NO_ERROR))
+      yield* untilTrue("GOAWAY", () => clients.every(({ goaway }) => goaway?.code === http2.constants.NGHTTP2_NO_ERROR))
       pass(limits.sweepMillis)
-      yield* until("their close", () => clients.every(({ closed }) => closed) && sessions.open.size === 0)
+      yield* untilTrue("their close", () => clients.every(({ closed }) => closed) && sessions.open.size === 0)
     }))
 
   it.live("on which nobody speaks HTTP/2 are closed after 10 seconds", () =>
@@ -170,13 +166,13 @@ describe("connections", () => {
         closed = true
       }).resume()
       yield* Effect.addFinalizer(() => Effect.sync(() => silent.destroy()))
-      yield* until("both", () => sessions.open.size === 2)
+      yield* untilTrue("both", () => sessions.open.size === 2)
 
       pass(limits.greetingMillis)
       yield* Effect.sleep("20 millis")
       assert.isFalse(closed)
       pass(second)
-      yield* until("its close", () => closed && sessions.open.size === 1)
+      yield* untilTrue("its close", () => closed && sessions.open.size === 1)
       assert.isFalse(client.closed)
     }))
 
@@ -194,10 +190,10 @@ describe("connections", () => {
         yield* ping(measuring)
         measuring.call("/answered")
       }
-      yield* until("calls", () => measuring.ended === limits.controlFrames + 20)
+      yield* untilTrue("calls", () => measuring.ended === limits.controlFrames + 20)
 
       pass(limits.sweepMillis)
-      yield* until("its close", () => noisy.closed && sessions.open.size === 1)
+      yield* untilTrue("its close", () => noisy.closed && sessions.open.size === 1)
       assert.deepStrictEqual(noisy.goaway, {
         code: http2.constants.NGHTTP2_ENHANCE_YOUR_CALM,
         text: "too_many_pings"
@@ -213,7 +209,7 @@ describe("connections", () => {
       const there = yield* connect(port)
       vanished.call()
       there.call()
-      yield* until("calls", () => calls() === 2)
+      yield* untilTrue("calls", () => calls() === 2)
 
       for (const round of [1, 2]) {
         pass(limits.pingEveryMillis + second)
@@ -226,7 +222,7 @@ describe("connections", () => {
       yield* Effect.sleep("30 millis")
       assert.strictEqual(sessions.open.size, 2)
       pass(limits.pingTimeoutMillis + second)
-      yield* until("its close", () => sessions.open.size === 1)
+      yield* untilTrue("its close", () => sessions.open.size === 1)
       assert.isFalse(there.closed)
     }))
 })

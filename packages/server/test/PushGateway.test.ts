@@ -1,7 +1,7 @@
 /** The original's counters, pushed to a real HTTP server. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Transport } from "@kps/transport"
-import { Effect, Exit, Logger, Scope } from "effect"
+import { Effect, Exit, Layer, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Insight from "../src/Insight.ts"
 import * as PushGateway from "../src/PushGateway.ts"
@@ -34,8 +34,10 @@ const insight = (connectorId: string, stats: Partial<Transport.TransportStats>):
 /** Shows a connector to a gateway, as long as the scope is open; what is logged goes to `logs`. */
 const show = (one: Insight.Insight, options: PushGateway.Options, logs: Array<string> = []) =>
   Effect.flatMap(Insight.Observer, (observe) => observe(one)).pipe(
-    Effect.provide(PushGateway.layer(options)),
-    Effect.provide(Logger.layer([Logger.map(Logger.formatJson, (line) => void logs.push(line))]))
+    Effect.provide(Layer.provideMerge(
+      PushGateway.layer(options),
+      Logger.layer([Logger.map(Logger.formatJson, (line) => void logs.push(line))])
+    ))
   )
 
 const body = (connectErrors: number, publishErrors: number) =>

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConnectorClient, type Tls as ClientTls } from "@kps/client"
 import { Events } from "@kps/events"
 import { type EventPayload, GetEventsRequestSchema, Severity } from "@kps/idl"
-import { Deferred, Effect, Logger, Schedule } from "effect"
+import { Deferred, Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs"
 import * as http2 from "node:http2"
@@ -13,14 +13,9 @@ import * as Tls from "../src/Tls.ts"
 import * as TlsRotation from "../src/TlsRotation.ts"
 import { Authority, hasOpenssl, replace } from "./support/Certificates.ts"
 import { serve } from "./support/TestServer.ts"
+import { until } from "./support/Until.ts"
 
 const { ConnectorClient: Client } = ConnectorClient
-
-/** Waits, at most some five seconds, until the effect gives what is wanted. */
-const until = <A, E, R>(effect: Effect.Effect<A, E, R>, wanted: (value: A) => boolean = () => true) =>
-  Effect.filterOrFail(effect, wanted, (value) => new Error(`not within 5 s; at last ${String(value)}`)).pipe(
-    Effect.retry({ schedule: Schedule.spaced("10 millis"), times: 500 })
-  )
 
 /** The serial number of the certificate that a server shows to a new connection. */
 const shown = (port: number, ca: string) =>
