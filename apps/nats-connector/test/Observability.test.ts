@@ -6,6 +6,7 @@ import { Context, Effect, Layer } from "effect"
 import { build } from "esbuild"
 import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { createServer } from "node:http"
+import { connect, type IncomingHttpHeaders } from "node:http2"
 import { fileURLToPath } from "node:url"
 import { parse } from "yaml"
 import * as Support from "./support.ts"
@@ -80,6 +81,26 @@ const listening = (pid: number): ReadonlyArray<number> => {
     .filter((fields) => fields[3] === "0A" && sockets.has(fields[9] ?? ""))
     .map((fields) => Number.parseInt(fields[1]!.split(":")[1]!, 16))
 }
+
+/** Asks for the services by gRPC server reflection: the gRPC status. */
+const reflected = (port: number) =>
+  Effect.callback<string>((resume) => {
+    const session = connect(`http://127.0.0.1:${port}`)
+    const call = session.request({
+      ":method": "POST",
+      ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+      "content-type": "application/grpc",
+      "te": "trailers"
+    })
+    const told = (headers: IncomingHttpHeaders) => {
+      const status = headers["grpc-status"]
+      if (typeof status === "string") resume(Effect.succeed(status))
+    }
+    call.on("response", told).on("trailers", told).on("error", () => {}).resume()
+    // a frame with one message: `list_services`, field 7, of no characters
+    call.end(Uint8Array.of(0, 0, 0, 0, 2, 0x3a, 0))
+    return Effect.sync(() => session.destroy())
+  }).pipe(Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.die(new Error("no status")) }))
 
 const observability = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../../docs/observability/${name}`, import.meta.url)), "utf8")
@@ -195,6 +216,20 @@ describe.skipIf(binary() === undefined)(suiteName("main, observed"), () => {
         if (process.platform === "linux") assert.deepStrictEqual(listening(connector.child.pid!), [port])
         assert.isTrue(connector.lines().every(({ message }) => message !== "serving metrics"))
       }), 60_000)
+
+    it.effect(
+      "tells a client without a proto file what the contract is, unless that is switched off",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer()
+          for (const [reflection, told] of [["on", "0"], ["off", "12"]] as const) {
+            const connector = yield* start([], { NATS_BROKER: platform.url, KPS_REFLECTION: reflection })
+            const status = yield* reflected(yield* Support.ready(connector))
+            assert.strictEqual(status, told)
+          }
+        }),
+      60_000
+    )
 
     it.effect("loads nothing of it that is not asked for", () =>
       Effect.gen(function*() {
