@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { type EventPayload, EventPayloadSchema, GetEventsRequestSchema } from "@kps/idl"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import { randomBytes } from "node:crypto"
 import { EventEmitter } from "node:events"
 import * as http2 from "node:http2"
