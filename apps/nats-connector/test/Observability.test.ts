@@ -86,6 +86,7 @@ const listening = (pid: number): ReadonlyArray<number> => {
 const reflected = (port: number) =>
   Effect.callback<string>((resume) => {
     const session = connect(`http://127.0.0.1:${port}`)
+    session.on("error", () => {})
     const call = session.request({
       ":method": "POST",
       ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -94,7 +95,9 @@ const reflected = (port: number) =>
     })
     const told = (headers: IncomingHttpHeaders) => {
       const status = headers["grpc-status"]
-      if (typeof status === "string") resume(Effect.succeed(status))
+      if (typeof status !== "string") return
+      session.destroy()
+      resume(Effect.succeed(status))
     }
     call.on("response", told).on("trailers", told).on("error", () => {}).resume()
     // a frame with one message: `list_services`, field 7, of no characters
