@@ -161,14 +161,25 @@ describe("PushGateway", () => {
       assert.deepStrictEqual(problems(), [`connect ECONNREFUSED 127.0.0.1:${nowhere}`])
     }).pipe(Effect.scoped))
 
+  it.effect("is not the only one that looks", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Receiver.make()
+      const { current } = yield* Insight.Insights
+      yield* show(insight("c-1", counts), { address: `127.0.0.1:${gateway.port}` })
+      assert.deepStrictEqual(current().map(({ connectorId }) => connectorId), ["c-1"])
+    }).pipe(Effect.scoped, Effect.provide(Insight.layer)))
+
   it.effect("goes no further when it is sent elsewhere: credentials are for the gateway alone", () =>
     Effect.gen(function*() {
       const gateway = yield* Receiver.make()
       const logs: Array<string> = []
+      const elsewhere = yield* Receiver.make()
       gateway.status = 307
+      gateway.headers = { location: `http://127.0.0.1:${elsewhere.port}/` }
       yield* show(insight("c-1", counts), { address: `u:p@127.0.0.1:${gateway.port}` }, logs)
       yield* until("told", () => logs.length === 1)
       assert.include(logs[0], "it answers 307")
+      assert.strictEqual(elsewhere.received.length, 0)
     }).pipe(Effect.scoped))
 
   const refused: ReadonlyArray<readonly [string, string]> = [

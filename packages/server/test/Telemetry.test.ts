@@ -47,12 +47,15 @@ const implementation = Secretive.toLayer(Effect.succeed({
   ingress: ({ parameters }) =>
     parameters.name === "refused"
       ? Effect.fail(new Refused({ why: "the plant says no" }))
-      : Effect.succeed(Delivery.lossy(
-        Stream.concat(
-          Stream.fromArray(Array.from({ length: 10_000 }, (_, i) => new TextEncoder().encode(`payload-canary-${i}`))),
-          Stream.never
+      : Effect.as(
+        Effect.logDebug("opened"),
+        Delivery.lossy(
+          Stream.concat(
+            Stream.fromArray(Array.from({ length: 10_000 }, (_, i) => new TextEncoder().encode(`payload-canary-${i}`))),
+            Stream.never
+          )
         )
-      )),
+      ),
   egress: () => Effect.succeed(Delivery.sink({ idempotent: true, deliver: () => Effect.void }))
 }))
 
@@ -259,7 +262,9 @@ describe("Telemetry", () => {
       const collector = yield* Receiver.make()
       const lines: Array<string> = []
       const scope = yield* Scope.make()
-      yield* Scope.provide(serve(variables(collector.port), lines), scope)
+      const { client } = yield* Scope.provide(serve(variables(collector.port), lines), scope)
+      yield* client.setStreams([stream("in", "a")])
+      assert.isTrue(lines.some((line) => JSON.parse(line).message === "opened"))
       yield* Scope.close(scope, Exit.void)
       const messages = (records(collector) as ReadonlyArray<{ readonly body: { readonly stringValue: string } }>)
         .map(({ body }) => body.stringValue)

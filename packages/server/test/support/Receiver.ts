@@ -16,6 +16,8 @@ export interface Receiver {
   /** What is answered from now on; `undefined` gives no answer. Default: 200. */
   status: number | undefined
   text: string
+  /** Headers of the answers. */
+  headers: Readonly<Record<string, string>>
 }
 
 /** On a free port of the loopback, or the one that is given, in this scope. */
@@ -23,14 +25,14 @@ export const make = (port = 0): Effect.Effect<Receiver, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.callback<{ readonly receiver: Receiver; readonly close: Effect.Effect<void> }>((resume) => {
       const received: Array<Received> = []
-      const receiver = { port, received, status: 200 as number | undefined, text: "" }
+      const receiver = { port, received, status: 200 as number | undefined, text: "", headers: {} }
       const server = createServer((request, response) => {
         const chunks: Array<Buffer> = []
         request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
           const { headers, method = "", url = "" } = request
           received.push({ method, path: url, headers, body: Buffer.concat(chunks) })
           if (receiver.status === undefined) return
-          response.writeHead(receiver.status)
+          response.writeHead(receiver.status, receiver.headers)
           response.end(receiver.text)
         })
       })
