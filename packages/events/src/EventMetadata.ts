@@ -40,7 +40,7 @@ export const maxDepth = 16
  *
  * **Details**
  *
- * Texts are cut at `maxTextBytes`, what is nested deeper than `maxDepth` is "…", and what is beyond `maxBytes` is
+ * Texts lose the credentials in their URLs and are cut at `maxTextBytes`, what is nested deeper than `maxDepth` is "…", and what is beyond `maxBytes` is
  * left out. Metadata that its schema does not encode, or not to an object,
  * is replaced by the three keys of the built-in events: `ErrorMessage` says what is wrong with it. So is metadata that
  * holds a `Redacted`, whose codec would tell the secret: events are for everybody to read.
@@ -111,7 +111,7 @@ const isJsonObject = (json: Schema.Json): json is Schema.JsonObject => Predicate
 const boundedObject = (value: Schema.JsonObject, depth: number, budget: Budget): JsonObject => {
   const entries: Array<[string, JsonValue]> = []
   for (const [key, member] of Object.entries(value)) {
-    const kept = Text.cut(key, maxTextBytes)
+    const kept = Text.cut(Text.mask(key), maxTextBytes)
     budget.left -= Text.byteLength(kept)
     if (budget.left <= 0) break
     entries.push([kept, bounded(member, depth, budget)])
@@ -123,7 +123,7 @@ const boundedObject = (value: Schema.JsonObject, depth: number, budget: Budget):
 const bounded = (value: Schema.Json, depth: number, budget: Budget): JsonValue => {
   budget.left -= 8
   if (Predicate.isString(value)) {
-    const kept = Text.cut(value, Math.max(3, Math.min(maxTextBytes, budget.left)))
+    const kept = Text.cut(Text.mask(value), Math.max(3, Math.min(maxTextBytes, budget.left)))
     budget.left -= Text.byteLength(kept)
     return kept
   }

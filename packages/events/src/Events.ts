@@ -44,7 +44,7 @@ export interface Occurrence<out Metadata> {
  * alert is raised or cleared, and when a status comes into force in place of another, and it is kept while only the
  * message, the severity or the metadata change. It never goes back, even if the machine's clock does.
  *
- * Messages are cut at 4 KiB, and metadata is bounded as `EventMetadata.encode` says. Metadata that its schema does not
+ * Messages lose the credentials in their URLs and are cut at 4 KiB, and metadata is bounded as `EventMetadata.encode` says. Metadata that its schema does not
  * encode does not keep the event from being told: its `ErrorMessage` then says what is wrong with the metadata.
  *
  * @category services
@@ -137,7 +137,7 @@ export const make = (options: Options = {}): Effect.Effect<Events["Service"]> =>
           slot: definition.slot,
           name: definition.name,
           streamId,
-          message: Text.cut(occurrence.message ?? definition.message, maxMessageBytes),
+          message: Text.cut(Text.mask(occurrence.message ?? definition.message), maxMessageBytes),
           severity: definition.kind === "alert" ? occurrence.severity ?? definition.severity : "INFO",
           state: definition.state,
           metadata: metadata === undefined

@@ -1,5 +1,5 @@
 /**
- * Text as it goes on the wire: its size in UTF-8, and cut to one.
+ * Text as it goes on the wire: its size in UTF-8, cut to one, and without credentials.
  *
  * @since 0.1.0
  */
@@ -46,6 +46,32 @@ export const cut = (text: string, maxBytes: number): string => {
   }
   return `${head.slice(0, index)}…`
 }
+
+/**
+ * The text with `<redacted>` in the place of user and password in everything that looks like a URL: events are for everybody
+ * to read, and the errors of libraries like to name the address.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const mask = (text: string): string => {
+  if (!text.includes("://") || !text.includes("@")) return text
+  let masked = ""
+  let from = 0
+  for (let at = text.indexOf("://"); at !== -1; at = text.indexOf("://", from)) {
+    const start = at + 3
+    // To the next white space: a password that nobody has encoded may hold anything else.
+    whiteSpace.lastIndex = start
+    const end = whiteSpace.exec(text)?.index ?? text.length
+    const address = text.slice(start, end)
+    const userInfo = address.lastIndexOf("@")
+    masked += text.slice(from, start) + (userInfo === -1 ? address : `<redacted>${address.slice(userInfo)}`)
+    from = end
+  }
+  return masked + text.slice(from)
+}
+
+const whiteSpace = /\s/g
 
 const ellipsisBytes = 3
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff

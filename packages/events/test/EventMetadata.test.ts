@@ -44,6 +44,23 @@ describe("EventMetadata", () => {
     }
   })
 
+  it("tells no credentials of an address: in texts, keys, lists, and before it cuts", () => {
+    assert.deepStrictEqual(
+      encode({
+        ErrorMessage: "cannot connect to nats://user:canary@a, then to tls://canary@b:4222 as a@b said",
+        brokers: ["nats://user:p@canary/#c@a", "nats://a:4222/x", "mail@a"],
+        "nats://user:canary@a": 1,
+        long: `nats://user:${"canary".repeat(1000)}@a`
+      }),
+      {
+        ErrorMessage: "cannot connect to nats://<redacted>@a, then to tls://<redacted>@b:4222 as a@b said",
+        brokers: ["nats://<redacted>@a", "nats://a:4222/x", "mail@a"],
+        "nats://<redacted>@a": 1,
+        long: "nats://<redacted>@a"
+      }
+    )
+  })
+
   it("says what is wrong with metadata that does not encode", () => {
     assert.deepStrictEqual(
       EventMetadata.encode(Schema.Struct({ n: Schema.Int }), { n: "x" }, "s-1"),

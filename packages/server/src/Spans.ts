@@ -7,6 +7,7 @@ import { ConnectorService } from "@kps/idl"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import type { Rpc } from "./ContractTable.ts"
+import * as SpanErrors from "./SpanErrors.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import type { StreamSpec } from "./StreamSpec.ts"
 
@@ -26,7 +27,7 @@ export const call = <A, E, R>(
     kind: "server",
     attributes: { "rpc.system": "grpc", "rpc.service": ConnectorService.typeName, "rpc.method": rpc },
     ...(parent === undefined ? { root: true } : { parent })
-  })
+  }).pipe(SpanErrors.masked)
 }
 
 /**
@@ -47,7 +48,7 @@ export const opening = <A, E, R>(
   spec: StreamSpec,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
-  Effect.withSpan(effect, "stream open", { root: true, attributes: attributesOf(spec) })
+  SpanErrors.masked(Effect.withSpan(effect, "stream open", { root: true, attributes: attributesOf(spec) }))
 
 /**
  * The span of an open stream, from its opening until it ends, fails or is stopped, with what went through it meanwhile.
@@ -72,7 +73,7 @@ export const running = <A, E, R>(
       })
     )
     return Effect.ensuring(effect, counted)
-  }).pipe(Effect.withSpan("stream run", { root: true, attributes: attributesOf(spec) }))
+  }).pipe(Effect.withSpan("stream run", { root: true, attributes: attributesOf(spec) }), SpanErrors.masked)
 
 const attributesOf = ({ channel, direction, id }: StreamSpec) => ({
   "kps.stream.id": id,

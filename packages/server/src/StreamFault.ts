@@ -10,10 +10,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
+import { cut } from "./internal/text.ts"
 import type { Code } from "./StreamSpec.ts"
-
-/** Longer texts of errors are cut: they go into replies. */
-const maxMessageLength = 200
 
 /**
  * The platform's transport failed under a stream. Wrapped, so that an author's own errors of that package stay the
@@ -169,5 +167,3 @@ export const reference: Effect.Effect<string> = Effect.map(
   Effect.all([Random.next, Random.next]),
   (halves) => halves.map((half) => Math.floor(half * 2 ** 32).toString(16).padStart(8, "0")).join("")
 )
-
-const cut = (text: string): string => text.length > maxMessageLength ? `${text.slice(0, maxMessageLength)}…` : text

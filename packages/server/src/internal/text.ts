@@ -4,23 +4,54 @@ import type { JsonValue } from "@bufbuild/protobuf"
 /** Echoed values are cut at this many characters. */
 const maxLength = 200
 
-/** The text, or its beginning where it is longer than `length`. Halves of characters are mended: they cannot be sent. */
-export const cut = (text: string, length: number = maxLength): string =>
-  (text.length <= length ? text : `${text.slice(0, length)}…`).toWellFormed()
+/**
+ * The text, or its beginning where it is longer than `length`, without the credentials in its URLs. Halves of characters
+ * are mended: they cannot be sent.
+ */
+export const cut = (text: string, length: number = maxLength): string => {
+  // First of all: of a URL that was cut before its "@" nothing shows that it had credentials.
+  const masked = mask(text)
+  return (masked.length <= length ? masked : `${masked.slice(0, length)}…`).toWellFormed()
+}
 
-/** The text in double quotes, cut, with what cannot be seen made visible, and no password of an address. */
-export const quote = (text: string): string => JSON.stringify(cut(withoutUserInfo(text)))
+/** The text with `<redacted>` in the place of user and password in everything that looks like a URL. */
+export const mask = (text: string): string => {
+  if (!text.includes("://") || !text.includes("@")) return text
+  let masked = ""
+  let from = 0
+  for (let at = text.indexOf("://"); at !== -1; at = text.indexOf("://", from)) {
+    const start = at + 3
+    // To the next white space: a password that nobody has encoded may hold anything else.
+    whiteSpace.lastIndex = start
+    const end = whiteSpace.exec(text)?.index ?? text.length
+    const address = text.slice(start, end)
+    const userInfo = address.lastIndexOf("@")
+    masked += text.slice(from, start) + (userInfo === -1 ? address : `<redacted>${address.slice(userInfo)}`)
+    from = end
+  }
+  return masked + text.slice(from)
+}
 
-/** `nats://user:password@host` is refused by most that want an address, and is not to be shown for that. */
-const withoutUserInfo = (text: string): string => {
-  const from = text.indexOf("://")
-  const to = text.lastIndexOf("@")
-  return from < 0 || to < from ? text : `${text.slice(0, from + 3)}<redacted>${text.slice(to)}`
+const whiteSpace = /\s/g
+
+/** The text in double quotes, cut, with what cannot be seen made visible. */
+export const quote = (text: string): string => JSON.stringify(cut(text))
+
+/**
+ * A value without its credentials, if it is an address: all of it up to the last "@", whatever a password may hold. NATS
+ * takes addresses without a scheme too.
+ */
+const maskValue = (value: string): string => {
+  const scheme = value.indexOf("://")
+  const from = scheme === -1 ? 0 : scheme + 3
+  const to = value.lastIndexOf("@")
+  const isAddress = scheme === -1 ? /^[^\s@/:]*:[^\s]*@/.test(value) : to > from
+  return isAddress ? `${value.slice(0, from)}<redacted>${value.slice(to)}` : value
 }
 
 /** A JSON value as a caller would recognise it: scalars as they are, objects and arrays by their size. */
 export const describe = (value: JsonValue): string => {
-  if (typeof value === "string") return quote(value)
+  if (typeof value === "string") return quote(maskValue(value))
   if (Array.isArray(value)) return `an array of ${count(value.length, "item")}`
   if (value !== null && typeof value === "object") return `an object with ${count(Object.keys(value).length, "key")}`
   return String(value)
