@@ -245,6 +245,33 @@ export const itemDropped = Event.alert("itemDropped", {
 })
 
 /**
+ * The files of the server's TLS certificate hold something else, and it cannot be used. What was in force before still
+ * is; about the connector as a whole.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const tlsCertificateRefused = Event.alert("tlsCertificateRefused", {
+  message: "new TLS certificate cannot be used, the old one stays in force",
+  severity: "CRITICAL",
+  state: "UNHEALTHY",
+  metadata: Metadata
+})
+
+/**
+ * The server's TLS certificate ends soon; CRITICAL when it has ended. About the connector as a whole.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const tlsCertificateExpires = Event.alert("tlsCertificateExpires", {
+  message: "TLS certificate expires soon",
+  severity: "WARNING",
+  state: "UNHEALTHY",
+  metadata: Metadata
+})
+
+/**
  * The connector could not say what the outside system offers.
  *
  * @category alerts

@@ -28,6 +28,14 @@ const severity = (event: EventPayload | undefined) => {
 }
 
 describe("Events", () => {
+  it.effect("tells no credentials of an address in a message", () =>
+    Effect.gen(function*() {
+      const events = yield* Events.Events
+      yield* events.raise(hot, { message: "cannot read nats://user:canary@a" })
+
+      assert.strictEqual(value((yield* events.snapshot)[0]).message, "cannot read nats://<redacted>@a")
+    }).pipe(Effect.provide(Events.layer)))
+
   it.effect("reports a raised alert as its definition and occurrence say", () =>
     Effect.gen(function*() {
       const events = yield* Events.Events

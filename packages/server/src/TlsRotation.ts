@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Event, Events, StreamEvents } from "@kps/events"
+import { Events, StreamEvents } from "@kps/events"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -13,39 +13,13 @@ import type * as Scope from "effect/Scope"
 import * as Tls from "./Tls.ts"
 
 /**
- * The files hold something else, and it cannot be used. What was in force before still is.
- *
- * @category alerts
- * @since 0.1.0
- */
-export const certificateRefused = Event.alert("tlsCertificateRefused", {
-  message: "new TLS certificate cannot be used, the old one stays in force",
-  severity: "CRITICAL",
-  state: "UNHEALTHY",
-  metadata: StreamEvents.Metadata
-})
-
-/**
- * The certificate in force ends soon, or has ended: CRITICAL then.
- *
- * @category alerts
- * @since 0.1.0
- */
-export const certificateExpires = Event.alert("tlsCertificateExpires", {
-  message: "TLS certificate expires soon",
-  severity: "WARNING",
-  state: "UNHEALTHY",
-  metadata: StreamEvents.Metadata
-})
-
-/**
  * Looks at the files again and again, as long as the scope is open.
  *
  * **Details**
  *
  * Their content counts, not their times: a mounted Kubernetes secret changes by a link. What cannot be used is told when
  * it is found twice in a row. A certificate that is not valid now is refused as long as the one in
- * force is. `certificateExpires` stands when less than a tenth of the certificate's time is left, or 7 days if that is
+ * force is. `tlsCertificateExpires` stands when less than a tenth of the certificate's time is left, or 7 days if that is
  * less.
  *
  * @category constructors
@@ -67,7 +41,9 @@ export const make = Effect.fnUntraced(function*(
       seen = problem
       return
     }
-    yield* events.raise(certificateRefused, { metadata: StreamEvents.metadata({ errorMessage: problem }) })
+    yield* events.raise(StreamEvents.tlsCertificateRefused, {
+      metadata: StreamEvents.metadata({ errorMessage: problem })
+    })
     if (told === problem) return
     told = problem
     yield* Effect.annotateLogs(Effect.logError("new TLS certificate refused, the old one stays in force"), { problem })
@@ -80,7 +56,7 @@ export const make = Effect.fnUntraced(function*(
       yield* Effect.annotateLogs(Effect.logInfo("new TLS certificate in force"), { validTo: iso(loaded.validTo) })
     }
     seen = told = undefined
-    yield* events.clear(certificateRefused)
+    yield* events.clear(StreamEvents.tlsCertificateRefused)
   })
 
   const look = Effect.gen(function*() {
@@ -121,11 +97,15 @@ const warn = (
   now: number
 ): Effect.Effect<void> => {
   const left = validTo - now
-  if (left > Math.min(week, (validTo - validFrom) / 10)) return events.clear(certificateExpires)
+  if (left > Math.min(week, (validTo - validFrom) / 10)) return events.clear(StreamEvents.tlsCertificateExpires)
   const metadata = StreamEvents.metadata({
     errorMessage: left > 0 ? `expires ${iso(validTo)}` : `expired ${iso(validTo)}`
   })
   return left > 0
-    ? events.raise(certificateExpires, { metadata })
-    : events.raise(certificateExpires, { metadata, message: "TLS certificate has expired", severity: "CRITICAL" })
+    ? events.raise(StreamEvents.tlsCertificateExpires, { metadata })
+    : events.raise(StreamEvents.tlsCertificateExpires, {
+      metadata,
+      message: "TLS certificate has expired",
+      severity: "CRITICAL"
+    })
 }
