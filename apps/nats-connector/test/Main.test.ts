@@ -220,6 +220,8 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
             [[], { ...given, KPS_ERRORS: "loud" }, ["KPS_ERRORS", "\"loud\""]],
             [[], { ...given, NATS_BROKER: "nats//host" }, ["nats//host"]],
             [[], { ...given, KPS_SECRETS_DIR: "secrets" }, ["KPS_SECRETS_DIR", "\"secrets\""]],
+            [["--tls-cert", "/no.crt", "--tls-key", "/no.key"], given, ["TLS certificate \"/no.crt\": no such file"]],
+            [[], { ...given, KPS_TLS_KEY: "/no.key" }, ["KPS_TLS_CERT"]],
             [[], { ...given, NATS_TOKEN: "t", NATS_TOKEN_FILE: "/t" }, ["NATS_TOKEN", "NATS_TOKEN_FILE"]]
           ] as const
         ) {
