@@ -157,6 +157,8 @@ export const Description = Schema.Struct({
   config: ConfigSamples.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed({}))),
   /** Whether the connector offers streams that nobody asked for. Default: what it shows. */
   discovers: Schema.optionalKey(Schema.Boolean),
+  /** Whether it serves gRPC reflection, which may be switched off. Default: true. */
+  reflection: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(true))),
   /** Default: nothing flows, and what would need data is not looked at. */
   outside: Schema.optionalKey(Outside)
 })

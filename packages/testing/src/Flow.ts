@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { Driver } from "./Driver.ts"
-import { BedFailed, type Ended, expect } from "./Outcome.ts"
+import { BedFailed, type Ended, expect, type Mismatch } from "./Outcome.ts"
 import type { Collected } from "./Subject.ts"
 import type { TestStream } from "./TestStream.ts"
 
@@ -79,6 +79,27 @@ export const flaw = (numbers: ReadonlyArray<number>, count: number): string | un
 }
 
 /**
+ * Fails unless the first `count` payloads of a stream come, in order, each once, and nothing after them.
+ *
+ * @category observing
+ * @since 0.1.0
+ */
+export const all = Effect.fnUntraced(function*(
+  driver: Driver,
+  stream: TestStream,
+  collected: Collected,
+  count: number
+): Effect.fn.Return<void, Mismatch> {
+  const expected = `all ${count} payloads given to ${stream.id}, in order, each once`
+  const got = () => flaw(numbersOf(stream, collected), count)
+  yield* driver.eventually(expected, Effect.sync(got))
+  // what comes once more comes later
+  yield* driver.quiet
+  const more = got()
+  yield* expect(more === undefined, expected, more ?? "")
+})
+
+/**
  * Gives payloads without a pause while something is done, and fails unless all of them come, in order, each once.
  *
  * **Details**
@@ -112,10 +133,7 @@ export const uninterrupted = Effect.fnUntraced(function*<E, R>(
   yield* going.close
   yield* Fiber.join(sending)
   if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)
-  yield* driver.eventually(
-    `all ${sent} payloads given to ${stream.id} meanwhile, in order, each once`,
-    Effect.sync(() => flaw(numbersOf(stream, collected), sent))
-  )
+  yield* all(driver, stream, collected, sent)
   return sent
 })
 

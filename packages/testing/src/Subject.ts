@@ -108,6 +108,8 @@ export interface Patience {
   readonly quiet: Duration.Duration
   /** How long a case goes on that looks at as much as there is time for. */
   readonly longest: Duration.Duration
+  /** How long a removed stream may still be told of. */
+  readonly forgotten: Duration.Duration
 }
 
 /**

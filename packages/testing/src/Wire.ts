@@ -24,14 +24,18 @@ import {
   HealthV1,
   type PayloadKind,
   PayloadSchema,
+  ReflectionV1,
   ResponseCodes,
   SetPayloadRequestSchema,
   type SetPayloadResponse
 } from "@kps/idl"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { cut } from "./Outcome.ts"
 import * as Reply from "./Reply.ts"
+import type { Collected } from "./Subject.ts"
 
 /**
  * What was called and what came, in order: how a failure is reproduced.
@@ -89,6 +93,10 @@ export interface Wire {
   ) => Effect.Effect<Reply.Reply<GetEventsResponse>>
   /** What grpc.health.v1 says of a service: a status's name, or the gRPC code of the refusal. */
   readonly health: (service: string) => Effect.Effect<string>
+  /** What grpc.health.v1 says of the server from now on, each change. */
+  readonly watchHealth: Effect.Effect<Collected, never, Scope.Scope>
+  /** The services that grpc.reflection.v1 lists; a text says why it does not. */
+  readonly reflected: Effect.Effect<ReadonlyArray<string> | string>
 }
 
 /** A number that no field of the contract has. */
@@ -112,6 +120,16 @@ export const unknown = (bytes: number): Unknown => {
   return [{ no: unknownField, wireType: WireType.LengthDelimited, data }]
 }
 
+const statusName = (status: HealthV1.HealthCheckResponse_ServingStatus): string =>
+  HealthV1.HealthCheckResponse_ServingStatusSchema.value[status]?.localName ?? `status ${status}`
+
+const refusalText = ({ code, rawMessage }: ConnectError): string =>
+  `gRPC ${ResponseCodes.fromGrpc(code)}: ${cut(rawMessage, 200)}`
+
+const listServices = async function*() {
+  yield { messageRequest: { case: "listServices" as const, value: "" } }
+}
+
 const failed = (cause: unknown): ConnectError => ConnectError.from(cause)
 
 /**
@@ -123,6 +141,7 @@ const failed = (cause: unknown): ConnectError => ConnectError.from(cause)
 export const make = ({ connectorId, deadlineMillis, record, transport }: Options): Wire => {
   const client = createClient(ConnectorService, transport)
   const health = createClient(HealthV1.Health, transport)
+  const reflection = createClient(ReflectionV1.ServerReflection, transport)
   const timed = (signal: AbortSignal): CallOptions => ({ signal, timeoutMs: deadlineMillis })
 
   const call = <S extends DescMessage, A extends Parameters<typeof Reply.ofMessage>[0]>(
@@ -181,9 +200,33 @@ export const make = ({ connectorId, deadlineMillis, record, transport }: Options
         try: (signal) => health.check({ service }, timed(signal)),
         catch: failed
       }).pipe(Effect.match({
-        onSuccess: ({ status }) =>
-          HealthV1.HealthCheckResponse_ServingStatusSchema.value[status]?.localName ?? `status ${status}`,
-        onFailure: ({ code, rawMessage }) => `gRPC ${ResponseCodes.fromGrpc(code)}: ${cut(rawMessage, 200)}`
-      }))
+        onSuccess: ({ status }) => statusName(status),
+        onFailure: refusalText
+      })),
+    watchHealth: Effect.gen(function*() {
+      const texts: Array<string> = []
+      const { signal } = yield* Effect.acquireRelease(
+        Effect.sync(() => new AbortController()),
+        // to leave the loop over the replies does not end the call
+        (controller) => Effect.sync(() => controller.abort())
+      )
+      yield* Stream.fromAsyncIterable(health.watch({ service: "" }, { signal }), failed).pipe(
+        Stream.runForEach(({ status }) => Effect.sync(() => texts.push(statusName(status)))),
+        // how it ends is of no matter
+        Effect.ignore,
+        Effect.forkScoped
+      )
+      return { texts: () => texts }
+    }),
+    reflected: Effect.tryPromise({
+      try: async (signal) => {
+        for await (const { messageResponse } of reflection.serverReflectionInfo(listServices(), timed(signal))) {
+          if (messageResponse.case !== "listServicesResponse") break
+          return messageResponse.value.service.map(({ name }) => name)
+        }
+        return "no list"
+      },
+      catch: failed
+    }).pipe(Effect.catch((error) => Effect.succeed(refusalText(error))))
   }
 }

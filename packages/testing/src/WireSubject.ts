@@ -42,7 +42,7 @@ export interface Options {
   readonly description: Description
   /** Starts the connector so that it serves at `endpoint`. Default: it runs already. */
   readonly command?: string | undefined
-  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds for a case that is never done. */
+  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds for a case that is never done, 40 seconds to forget. */
   readonly patience?: Partial<Patience>
 }
 
@@ -147,6 +147,7 @@ export const make = Effect.fnUntraced(function*(
       within: Duration.seconds(8),
       quiet: Duration.millis(300),
       longest: Duration.seconds(10),
+      forgotten: Duration.seconds(40),
       ...options.patience
     },
     ...process

@@ -11,8 +11,8 @@ import * as Flow from "../Flow.ts"
 import { BedFailed, expect } from "../Outcome.ts"
 
 const away = "10 seconds"
-/** Payloads are given all the time: of a kilobyte, a thousand a second. */
-const padding = "x".repeat(1_000)
+/** Payloads are given all the time: of 16 KiB, a thousand a second. */
+const padding = "x".repeat(16_384)
 const mostBytes = 128 << 20
 
 const mib = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MiB`

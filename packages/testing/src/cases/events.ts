@@ -35,9 +35,6 @@ const troubled = Effect.fnUntraced(function*(driver: Driver) {
   }
 })
 
-/** How long a removed stream may still be told of: 30 seconds, and some to notice. */
-const forgotten = Duration.seconds(40)
-
 const nanosPerHour = 3_600_000_000_000n
 
 /** Since when each event is what it is; fails where one does not say, or says what cannot be. */
@@ -80,7 +77,7 @@ export const cases: ReadonlyArray<Case> = [
   {
     id: "E25",
     title: "an alert is raised and cleared; the events of a removed stream go",
-    expected: "an alert while the stream fails, none after it recovered, nothing 40 s after it was removed",
+    expected: "an alert while the stream fails, none after it recovered, nothing half a minute after it was removed",
     level: "full",
     door: "wire",
     timeout: "80 seconds",
@@ -100,7 +97,7 @@ export const cases: ReadonlyArray<Case> = [
       yield* driver.eventually(
         `no events of ${stream.id}, which was removed`,
         Effect.map(driver.eventsOf(stream), (events) => events.length === 0 ? undefined : EventView.texts(events)),
-        forgotten
+        driver.subject.patience.forgotten
       )
       return `${EventView.texts(raised)}, then none, then no events`
     })

@@ -32,7 +32,34 @@ const lifetime = Effect.fnUntraced(function*(driver: Driver) {
   yield* healthIs(driver, "before the platform's broker was reached", "NOT_SERVING")
   yield* broker.back
   yield* healthIs(driver, "once the platform's broker was reached", "SERVING")
-  return ["NOT_SERVING before the platform's broker was reached, SERVING then"]
+  const watched = yield* driver.wire.watchHealth
+  yield* driver.eventually(
+    "a Watch that says SERVING",
+    Effect.sync(() => {
+      const last = watched.texts().at(-1)
+      return last === "SERVING" ? undefined : last ?? "nothing"
+    })
+  )
+  yield* process.signal("SIGTERM")
+  yield* driver.eventually(
+    "a Watch that says NOT_SERVING after SIGTERM",
+    Effect.sync(() => {
+      const last = watched.texts().at(-1)
+      return last === "NOT_SERVING" ? undefined : last ?? "nothing"
+    })
+  )
+  return ["NOT_SERVING before the platform's broker was reached, SERVING then, NOT_SERVING once told to stop"]
+})
+
+const reflection = Effect.fnUntraced(function*(driver: Driver) {
+  if (!driver.subject.description.reflection) return "reflection is off"
+  const services = yield* driver.wire.reflected
+  yield* expect(
+    typeof services !== "string" && services.includes(ConnectorService.typeName),
+    `reflection that lists ${ConnectorService.typeName}`,
+    typeof services === "string" ? services : services.join(", ")
+  )
+  return "reflection shows the contract"
 })
 
 /** Fails when the canary is in a text. */
@@ -45,8 +72,9 @@ const clean = (driver: Driver, where: string, text: string, canary = driver.run.
 export const cases: ReadonlyArray<Case> = [
   {
     id: "O52",
-    title: "health",
-    expected: "NOT_SERVING until the platform's broker was reached, SERVING from then on",
+    title: "health and reflection",
+    expected:
+      "NOT_SERVING until the platform's broker was reached, then SERVING until told to stop; reflection shows the contract",
     level: "full",
     door: "wire",
     timeout: "30 seconds",
@@ -55,7 +83,7 @@ export const cases: ReadonlyArray<Case> = [
       yield* healthIs(driver, "of a connector that runs", "SERVING")
       const unknown = yield* driver.wire.health("no.such.Service")
       yield* expect(unknown.startsWith("gRPC NOT_FOUND"), "health of a service that is none: NOT_FOUND", unknown)
-      const more = yield* lifetime(driver)
+      const more = [yield* reflection(driver), ...(yield* lifetime(driver))]
       return ["SERVING for the server and the contract, NOT_FOUND for others", ...more].join("; ")
     })
   },
@@ -78,10 +106,7 @@ export const cases: ReadonlyArray<Case> = [
       for (const [stream, count] of counts) {
         const collected = yield* Flow.collect(driver, stream)
         yield* Flow.send(driver, stream, Flow.numbered(stream, 0, count))
-        yield* driver.eventually(
-          `${count} payloads through ${stream.id}`,
-          Effect.sync(() => Flow.flaw(Flow.numbersOf(stream, collected), count))
-        )
+        yield* Flow.all(driver, stream, collected, count)
       }
       yield* driver.subject.pipeline.inject(egress.channel, 7)
       const want = (stream: TestStream.TestStream, count: number) =>

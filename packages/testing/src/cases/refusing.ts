@@ -170,11 +170,11 @@ export const cases: ReadonlyArray<Case> = [
     requires: [],
     run: Effect.fnUntraced(function*(driver) {
       const { wire } = driver
-      const shown = new Map<string, Reply.Form>()
+      const shown: Array<readonly [code: string, form: Reply.Form]> = []
       const provoke = Effect.fnUntraced(function*(what: string, code: ResponseCodes.Name, reply: Reply.Reply<unknown>) {
         yield* driver.refused(what, reply, code)
         yield* expect(reply.form !== "bare gRPC status", `${what}: a ResponseStatus`, Reply.text(reply))
-        shown.set(code, reply.form)
+        shown.push([code, reply.form])
       })
       yield* driver.ok("GetEvents", yield* wire.getEvents())
       yield* provoke("GetPayload of kind 99", "INVALID_ARGUMENT", yield* wire.getPayload({ kind: 99 }))
@@ -184,14 +184,17 @@ export const cases: ReadonlyArray<Case> = [
           yield* provoke(`SetPayload of a stream that fails with ${code}`, code, yield* driver.setStreams(stream))
         }
       }
-      const forms = new Set(shown.values())
+      const forms = new Set(shown.map(([, form]) => form))
+      const codes = new Set(shown.map(([code]) => code))
       yield* expect(
         forms.size === 1,
         "every error in the same form",
-        [...shown].map((pair) => pair.join(" ")).join(", ")
+        shown.map((pair) => pair.join(" ")).join(", ")
       )
 
-      return `${shown.size + 1} of ${ResponseCodes.names.length} codes: OK, ${[...shown.keys()].join(", ")}`
+      return `${codes.size + 1} of ${ResponseCodes.names.length} codes: OK, ${[...codes].join(", ")}; errors ${
+        [...forms].join()
+      }`
     })
   }
 ]

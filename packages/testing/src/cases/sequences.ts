@@ -16,7 +16,6 @@ import { type Ended, Mismatch } from "../Outcome.ts"
 
 const sequences = 12
 const length = 12
-const shrinkMillis = 25_000
 
 /** How a sequence breaks the contract; nothing when it does not. */
 const breaks = (driver: Driver, commands: ReadonlyArray<Command.Command>) =>
@@ -51,7 +50,7 @@ const shortest = Effect.fnUntraced(function*(
   commands: ReadonlyArray<Command.Command>,
   first: Mismatch
 ): Effect.fn.Return<never, Ended, Scope.Scope> {
-  const until = (yield* Clock.currentTimeMillis) + shrinkMillis
+  const until = (yield* Clock.currentTimeMillis) + 2 * Duration.toMillis(driver.subject.patience.longest)
   const found = yield* Shrink.shrink(commands, first, (next) =>
     Effect.flatMap(
       Clock.currentTimeMillis,

@@ -44,6 +44,7 @@ export const MemoryConnector = Connector.make("memory")({
   config: Schema.Struct({
     level: Schema.Literals(["INFO", "DEBUG"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("INFO" as const))),
     discovery: Schema.Literals([whenSet, "hangs"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(whenSet))),
+    size: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(1))),
     password: Schema.optionalKey(Schema.RedactedFromValue(Schema.String))
   }),
   failures: {

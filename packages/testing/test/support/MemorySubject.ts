@@ -1,10 +1,13 @@
 import { type ConnectRouter, createRouterTransport, type Transport as Caller } from "@connectrpc/connect"
+import { GrpcTransport } from "@kps/client"
 import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
+import * as Insight from "@kps/server/Insight"
+import * as Metrics from "@kps/server/Metrics"
 import { Description, Pipeline, Subject } from "@kps/testing"
 import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Context, Duration, Effect, Latch, Layer, Logger, type Scope } from "effect"
+import { Context, Duration, Effect, Latch, Layer, Logger, Metric, type Scope } from "effect"
 import * as MemoryConnector from "./MemoryConnector.ts"
 import { World } from "./World.ts"
 
@@ -18,9 +21,13 @@ export interface Mutation {
   readonly transport?: (transport: Transport.Transport["Service"]) => Transport.Transport["Service"]
   /** The registry of events as the connector sees it. */
   readonly events?: (events: Events.Events["Service"]) => Events.Events["Service"]
+  /** How the connector is served. */
+  readonly options?: Partial<ConnectorServer.Options>
   /** What answers the calls. */
   readonly routes?: (routes: Routes) => Routes
-  /** How it is called. Default: within this process. */
+  /** Whether it is served and called over a socket, as it is in a pod. Default: no. */
+  readonly socket?: boolean
+  /** How the routes are called. Default: within this process. */
   readonly call?: (routes: Routes) => Effect.Effect<Caller, never, Scope.Scope>
 }
 
@@ -42,8 +49,8 @@ const description = Description.decode("the memory connector", {
   discovers: true,
   streams: { ingress: sample, egress: { ...sample, throwing: { subject: "{stream}", throws: true } } },
   config: {
-    default: { level: "INFO", discovery: "on" },
-    valid: [{ level: "DEBUG" }],
+    default: { level: "INFO", discovery: "on", size: 1 },
+    valid: [{ level: "DEBUG" }, { size: 7 }],
     invalid: [{ metadata: { level: "LOUD" }, paths: ["level"] }],
     hangsDiscovery: { discovery: "hangs" },
     secret: { password: "{secret}" }
@@ -51,7 +58,9 @@ const description = Description.decode("the memory connector", {
 }).pipe(Effect.orDie)
 
 /** The memory connector with a mutation, in this scope. */
-export const make = Effect.fnUntraced(function*(mutation: Mutation = {}) {
+export const make = Effect.fnUntraced(function*(
+  mutation: Mutation = {}
+): Effect.fn.Return<Subject.Subject["Service"], never, Scope.Scope> {
   const world = new World()
   const gate = Latch.makeUnsafe(true)
   const logs: Array<string> = []
@@ -67,36 +76,66 @@ export const make = Effect.fnUntraced(function*(mutation: Mutation = {}) {
     publishAll: (channel, messages) => Effect.andThen(gate.await, transport.publishAll(channel, messages)),
     publishConfirmed: (channel, messages) => Effect.andThen(gate.await, transport.publishConfirmed(channel, messages))
   }
-  const registry = yield* Events.make({ retention: "300 millis" })
+  const registry = yield* Events.make({ retention: "2500 millis" })
+  const options: ConnectorServer.Options = {
+    connectorId: "c-1",
+    host: "127.0.0.1",
+    port: 0,
+    startTimeout: "700 millis",
+    stopTimeout: "500 millis",
+    discoverTimeout: "300 millis",
+    gracePeriod: "300 millis",
+    ...mutation.options
+  }
+  const { MemoryConnector: connector } = MemoryConnector
   const served = yield* Layer.build(
-    ConnectorServer.layerRoutes(MemoryConnector.MemoryConnector, {
-      connectorId: "c-1",
-      startTimeout: "700 millis",
-      stopTimeout: "500 millis",
-      discoverTimeout: "300 millis"
-    }).pipe(
-      Layer.provide([
-        MemoryConnector.layer(world, mutation.hooks === undefined ? hooks : mutation.hooks(hooks, world)),
-        Layer.succeed(Transport.Transport, mutation.transport === undefined ? gated : mutation.transport(gated)),
-        Layer.succeed(Events.Events, mutation.events === undefined ? registry : mutation.events(registry))
-      ]),
-      Layer.provide(Logger.layer([logger]))
-    )
-  )
+    (mutation.socket === true
+      ? ConnectorServer.layer(connector, options)
+      : Layer.merge(
+        ConnectorServer.layerRoutes(connector, options),
+        Layer.succeed(ConnectorServer.ConnectorServer, { host: "nowhere", port: 0 })
+      )).pipe(
+        Layer.provide([
+          MemoryConnector.layer(world, mutation.hooks === undefined ? hooks : mutation.hooks(hooks, world)),
+          Layer.succeed(Transport.Transport, mutation.transport === undefined ? gated : mutation.transport(gated)),
+          Layer.succeed(Events.Events, mutation.events === undefined ? registry : mutation.events(registry))
+        ]),
+        Layer.provideMerge(Metrics.layer),
+        Layer.provideMerge(Insight.layer),
+        Layer.provide(Logger.layer([logger]))
+      )
+  ).pipe(Effect.orDie)
   const real = Context.get(served, ConnectorServer.ConnectorRoutes).routes
   const routes = mutation.routes === undefined ? real : mutation.routes(real)
-  const caller = mutation.call === undefined
+  const caller = mutation.socket === true
+    ? yield* GrpcTransport.make({
+      endpoint: `127.0.0.1:${Context.get(served, ConnectorServer.ConnectorServer).port}`,
+      readMaxBytes: 64 << 20
+    }).pipe(Effect.orDie)
+    : mutation.call === undefined
     ? createRouterTransport((router) => {
       routes(router)
     })
     : yield* mutation.call(routes)
+  /** As an exporter of metrics reads them. */
+  const counter = (name: string, streamId: string): number => {
+    const found = Metric.snapshotUnsafe(served).find(({ attributes, id }) =>
+      id === name && attributes?.["stream_id"] === streamId
+    )
+    return found?.type === "Counter" ? Number(found.state.count) : 0
+  }
 
   return Subject.Subject.of({
     description: yield* description,
     transport: caller,
     place: "this process",
-    overSocket: mutation.call !== undefined,
-    patience: { within: Duration.seconds(2), quiet: Duration.millis(60), longest: Duration.seconds(1) },
+    overSocket: mutation.call !== undefined || mutation.socket === true,
+    patience: {
+      within: Duration.seconds(2),
+      quiet: Duration.millis(60),
+      longest: Duration.seconds(2),
+      forgotten: Duration.seconds(4)
+    },
     pipeline: Pipeline.make(transport, (channel, frame, times) =>
       Effect.gen(function*() {
         for (let n = 0; n < times; n++) yield* broker.inject(channel, frame)
@@ -123,6 +162,13 @@ export const make = Effect.fnUntraced(function*(mutation: Mutation = {}) {
       flood: (stream) => Effect.sync(() => world.flood(stream)),
       open: Effect.sync(() => world.open),
       gate: { hold: Effect.asVoid(gate.close), release: Effect.asVoid(gate.open) },
+      counters: (streamId) =>
+        Effect.sync(() => ({
+          received: counter("kps_stream_messages_received_total", streamId),
+          handedOn: counter("kps_stream_messages_published_total", streamId) +
+            counter("kps_stream_messages_delivered_total", streamId),
+          malformed: counter("kps_stream_frames_malformed_total", streamId)
+        })),
       logs: Effect.sync(() => logs.join("\n"))
     }
   })

@@ -99,6 +99,10 @@ export class World {
     this.away = false
   })
 
+  get isHeld(): boolean {
+    return !Latch.isOpen(this.held)
+  }
+
   readonly hold: Effect.Effect<void> = Effect.asVoid(this.held.close)
   readonly release: Effect.Effect<void> = Effect.asVoid(this.held.open)
 }

@@ -1,0 +1,121 @@
+import type { Channel, Transport } from "@kps/transport"
+import { Effect, Schedule } from "effect"
+import type { Mutant } from "./Mutant.ts"
+
+type Service = Transport.Transport["Service"]
+
+/** A transport that publishes what it is given in another way. */
+const publishing = (
+  change: (
+    publish: Service["publishConfirmed"],
+    channel: Channel.ChannelName,
+    messages: ReadonlyArray<Channel.Message>
+  ) => Effect.Effect<void>
+) =>
+(transport: Service): Service => ({
+  ...transport,
+  publishConfirmed: (channel, messages) => change(transport.publishConfirmed, channel, messages)
+})
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    breaks: "I31",
+    what: "acknowledges what it has only put aside",
+    mutation: () => ({
+      transport: publishing((publish, channel, messages) =>
+        Effect.asVoid(Effect.forkDetach(Effect.ignore(publish(channel, messages))))
+      )
+    })
+  },
+  {
+    breaks: "I34",
+    what: "publishes what came together the other way round",
+    mutation: () => ({
+      transport: publishing((publish, channel, messages) => Effect.orDie(publish(channel, messages.toReversed())))
+    })
+  },
+  {
+    breaks: "I34",
+    what: "goes on after a failure and publishes what failed later",
+    mutation: () => ({
+      transport: publishing((publish, channel, messages) =>
+        publish(channel, messages).pipe(
+          Effect.catch(() => {
+            const later = Effect.retry(publish(channel, messages), Schedule.spaced("50 millis"))
+            return Effect.asVoid(Effect.forkDetach(Effect.ignore(later)))
+          })
+        )
+      )
+    })
+  },
+  {
+    breaks: "I35",
+    what: "takes from the source whatever it gives, and keeps it",
+    mutation: () => ({
+      transport: publishing((publish, channel, messages) =>
+        Effect.asVoid(Effect.forkDetach(Effect.ignore(publish(channel, messages))))
+      )
+    })
+  },
+  {
+    breaks: "I36",
+    what: "tries again at once, as the original does",
+    mutation: () => ({
+      hooks: (hooks) => ({
+        ...hooks,
+        ingress: (stream) => Effect.retry(hooks.ingress(stream), Schedule.spaced("20 millis"))
+      })
+    })
+  },
+  {
+    breaks: "I36",
+    what: "waits equally long for every stream",
+    mutation: () => ({
+      hooks: (hooks, world) => ({
+        ...hooks,
+        ingress: (stream) => {
+          const { tries } = world.at(stream.parameters.subject)
+          // as a clock without jitter would have it
+          tries.push(...Array.from({ length: 8 }, (_, n) => n * 350))
+          return Effect.never
+        }
+      })
+    })
+  },
+  {
+    breaks: "I36",
+    what: "does not try again",
+    mutation: () => ({
+      hooks: (hooks) => ({
+        ...hooks,
+        ingress: (stream) => hooks.ingress(stream).pipe(Effect.catch(() => Effect.never))
+      })
+    })
+  },
+  {
+    breaks: "I41",
+    what: "leaves something open for each stream that was",
+    mutation: () => ({
+      hooks: (hooks, world) => ({
+        ...hooks,
+        ingress: (stream) =>
+          Effect.tap(hooks.ingress(stream), () =>
+            Effect.sync(() => {
+              world.open++
+            }))
+      })
+    })
+  },
+  {
+    breaks: "I41",
+    what: "stops a stream only when its read is over",
+    mutation: () => ({
+      options: { stopTimeout: "1 minute" },
+      hooks: (hooks) => ({
+        ...hooks,
+        ingress: (stream) =>
+          Effect.tap(hooks.ingress(stream), () => Effect.addFinalizer(() => Effect.sleep("3 seconds")))
+      })
+    })
+  }
+]
