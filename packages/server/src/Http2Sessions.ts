@@ -58,7 +58,7 @@ export const make = (now: () => number): Http2Sessions => {
   const open = new Map<http2.ServerHttp2Session, Entry>()
 
   const add = (session: http2.ServerHttp2Session, random: number) => {
-    if (open.size >= limits.connections && !makeRoom(open)) return refuse(session)
+    if (open.size >= limits.connections && !makeRoom(open)) return refuse(session, tooMany)
     const at = now()
     const entry: Entry = {
       since: at,
@@ -115,10 +115,8 @@ const look = (session: http2.ServerHttp2Session, entry: Entry, now: number): voi
   const noisy = entry.controlFrames > limits.controlFrames + entry.calls - entry.callsSeen
   entry.controlFrames = 0
   entry.callsSeen = entry.calls
-  if (noisy) {
-    session.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, undefined, Buffer.from("too_many_pings"))
-    session.destroy()
-  } else if (!entry.greeted && age > limits.greetingMillis) session.destroy()
+  if (noisy) refuse(session, "too_many_pings")
+  else if (!entry.greeted && age > limits.greetingMillis) session.destroy()
   else if (entry.retiredAt !== undefined) {
     if (now - entry.retiredAt > limits.ageGraceMillis) session.destroy()
     else session.close()
@@ -161,10 +159,16 @@ const makeRoom = (open: Map<http2.ServerHttp2Session, Entry>): boolean => {
   if (spare === undefined) return false
   // Not only when it says that it is closed: the next one may come before that.
   open.delete(spare)
-  refuse(spare)
+  refuse(spare, tooMany)
   return true
 }
 
-const refuse = (session: http2.ServerHttp2Session): void => {
-  session.destroy(undefined, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM)
+const tooMany = "too_many_connections"
+
+/** Closes a connection at once, with a word why. */
+const refuse = (session: http2.ServerHttp2Session, why: string): void => {
+  // One that is closed says so only later; to speak to it throws.
+  if (session.destroyed) return
+  session.goaway(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM, undefined, Buffer.from(why))
+  session.destroy()
 }

@@ -56,16 +56,24 @@ const connect = (port: number) =>
     ({ session }) => Effect.sync(() => session.destroy())
   )
 
+/** To the server and back: what was on its way to it before has come. */
+const ping = ({ session }: Client) =>
+  Effect.callback<void>((resume) => {
+    session.ping(() => resume(Effect.void))
+  })
+
 class Client {
   readonly session: http2.ClientHttp2Session
   goaway: { readonly code: number; readonly text: string } | undefined
   closed = false
+  pinged = 0
   constructor(session: http2.ClientHttp2Session) {
     this.session = session
     session.on("error", () => {})
     session.on("goaway", (code, _, data) => {
       this.goaway = { code, text: data?.toString() ?? "" }
     })
+    session.on("ping", () => this.pinged++)
     session.once("close", () => {
       this.closed = true
     })
@@ -181,10 +189,6 @@ describe("connections", () => {
       const { pass, port, sessions } = yield* serve
       const noisy = yield* connect(port)
       const measuring = yield* connect(port)
-      const ping = ({ session }: Client) =>
-        Effect.callback<void>((resume) => {
-          session.ping(() => resume(Effect.void))
-        })
       for (let i = 0; i < limits.controlFrames + 20; i++) {
         yield* ping(noisy)
         yield* ping(measuring)
@@ -213,16 +217,78 @@ describe("connections", () => {
 
       for (const round of [1, 2]) {
         pass(limits.pingEveryMillis + second)
-        // The answers to the pings.
-        yield* Effect.sleep("30 millis")
+        yield* untilTrue("pings", () => vanished.pinged === round && there.pinged === round)
+        yield* ping(vanished)
+        yield* ping(there)
         assert.strictEqual(sessions.open.size, 2, `round ${round}`)
       }
       cut.freeze()
       pass(limits.pingEveryMillis + second)
-      yield* Effect.sleep("30 millis")
+      yield* ping(there)
       assert.strictEqual(sessions.open.size, 2)
       pass(limits.pingTimeoutMillis + second)
       yield* untilTrue("its close", () => sessions.open.size === 1)
       assert.isFalse(there.closed)
+    }))
+
+  it.live(
+    "beyond 500 take the place of the one that is missed least; where all have calls, of none",
+    () =>
+      Effect.gen(function*() {
+        const { calls, port, sessions } = yield* serve
+        const first = yield* connect(port)
+        first.call("/answered")
+        yield* untilTrue("its call", () => first.ended === 1)
+        const many = yield* Effect.forEach(Array.from({ length: limits.connections - 1 }), () => connect(port), {
+          concurrency: 50
+        })
+        assert.strictEqual(sessions.open.size, limits.connections)
+
+        // Never used before used, the oldest first.
+        const next = yield* connect(port)
+        yield* untilTrue("one closed", () => many.filter(({ closed }) => closed).length === 1)
+        assert.deepStrictEqual(many.find(({ closed }) => closed)?.goaway, {
+          code: http2.constants.NGHTTP2_ENHANCE_YOUR_CALM,
+          text: "too_many_connections"
+        })
+        assert.isFalse(first.closed)
+        assert.strictEqual(sessions.open.size, limits.connections)
+
+        const open = [...many, next].filter(({ closed }) => !closed)
+        for (const client of open) client.call()
+        yield* untilTrue("calls", () => calls() === 1 + open.length)
+        const used = yield* connect(port)
+        yield* untilTrue("the used one closed", () => first.closed)
+        used.call()
+        yield* untilTrue("its call", () => calls() === 2 + open.length)
+
+        const late = new Client(http2.connect(`http://127.0.0.1:${port}`))
+        yield* untilTrue("the new one closed", () => late.closed)
+        assert.isTrue([...open, used].every(({ closed }) => !closed))
+      }),
+    15_000
+  )
+
+  it.live("carry no call with more headers than 16 KiB, or than 64 of them", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve
+      const client = yield* connect(port)
+      // The server's limits hold from its confirmation on, which is before the answer to this.
+      yield* ping(client)
+      const outcome = (headers: http2.OutgoingHttpHeaders) =>
+        Effect.callback<number>((resume) => {
+          const stream = client.session.request({ ":method": "POST", ":path": "/answered", ...headers })
+          stream.on("error", () => {})
+          stream.once("close", () => resume(Effect.succeed(stream.rstCode ?? 0)))
+          stream.resume().end()
+        })
+      const some = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`h${n}`, "x"]))
+
+      assert.strictEqual(yield* outcome({ long: "x".repeat(limits.headerListBytes - 500) }), 0)
+      assert.strictEqual(yield* outcome(some(limits.headerPairs - 10)), 0)
+      for (const headers of [{ long: "x".repeat(limits.headerListBytes) }, some(limits.headerPairs + 1)]) {
+        assert.strictEqual(yield* outcome(headers), http2.constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      }
+      assert.isFalse(client.closed)
     }))
 })
