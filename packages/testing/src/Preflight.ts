@@ -42,11 +42,9 @@ export class NotTestable extends Schema.TaggedError<NotTestable>("@kps/testing/P
 
 const nothing = ({ code, form, isSaid, message }: Reply.Reply<unknown>): string | undefined => {
   if (form !== "bare gRPC status") return undefined
-  if (isSaid) {
-    return code === "UNIMPLEMENTED"
-      ? `what answers does not serve connector.v1.ConnectorService (${message})`
-      : undefined
-  }
+  // by its status, or by HTTP's 404
+  if (code === "UNIMPLEMENTED") return `what answers does not serve connector.v1.ConnectorService (${message})`
+  if (isSaid) return undefined
   switch (code) {
     case "UNAVAILABLE":
       return message

@@ -154,7 +154,8 @@ export const isStreamCode = ({ code, contradiction, isSaid }: Reply<unknown>): b
  * @since 0.1.0
  */
 export const text = (reply: Reply<unknown>): string => {
-  const { code, contradiction, form, message, violations } = reply
+  const { code, contradiction, form, isSaid, message, violations } = reply
+  if (!isSaid) return cut(`no answer: ${code} on the way (${message})`)
   const where = form === "in band" ? code : form === "gRPC status" ? `gRPC ${code}` : `bare gRPC ${code}`
   const fields = violations.length === 0 ? "" : ` at ${violations.map(({ field }) => field).join(", ")}`
   return cut(

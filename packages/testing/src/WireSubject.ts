@@ -132,9 +132,11 @@ export const make = Effect.fnUntraced(function*(
     deadlineMillis: callMillis / 2,
     record: () => {}
   })
+  const check = Preflight.check(wire, { place, id: description.id, channelPrefix: description.channelPrefix })
+  if (options.command === undefined) yield* check
   const pipeline = yield* platform(options)
   const process = yield* started(options, wire)
-  yield* Preflight.check(wire, { place, id: description.id, channelPrefix: description.channelPrefix })
+  if (options.command !== undefined) yield* check
   const outside = yield* WireOutside.make(description.outside, options.nats[0] ?? "")
   return Subject.of({
     description,

@@ -54,7 +54,7 @@ const shortest = Effect.fnUntraced(function*(
   const found = yield* Shrink.shrink(commands, first, (next) =>
     Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => now > until ? Effect.succeed(undefined) : breaks(driver, next)
+      (now) => now > until ? Effect.undefined : breaks(driver, next)
     ))
   const last = yield* breaks(driver, found.commands)
   const { expected, got } = last ?? found.failure

@@ -128,7 +128,9 @@ export const make = Effect.fnUntraced(function*(
   return Subject.Subject.of({
     description: yield* description,
     transport: caller,
-    place: "this process",
+    place: mutation.socket === true
+      ? `127.0.0.1:${Context.get(served, ConnectorServer.ConnectorServer).port}`
+      : "this process",
     overSocket: mutation.call !== undefined || mutation.socket === true,
     patience: {
       within: Duration.seconds(2),
