@@ -136,6 +136,17 @@ describe.skipIf(!hasOpenssl)("a client with TLS (skipped where there is no opens
       assert.strictEqual((yield* failing(endpoint))._tag, "Unreachable")
     }))
 
+  it.live("takes a connection that breaks later for one that broke, whatever was shown", () =>
+    Effect.gen(function*() {
+      const authority = yield* Authority.make("a")
+      const pair = authority.issue()
+      const server = http2.createSecureServer({ cert: readFileSync(pair.cert), key: readFileSync(pair.key) })
+      server.on("stream", (stream) => setTimeout(() => stream.session?.destroy(), 50))
+      const endpoint = `127.0.0.1:${yield* listen(server)}`
+
+      assert.strictEqual((yield* failing(endpoint, { ca: authority.cert, ...pair }))._tag, "Unreachable")
+    }))
+
   it.live("does not speak TLS 1.1", () =>
     Effect.gen(function*() {
       const authority = yield* Authority.make("a")

@@ -141,15 +141,14 @@ const ciphers = [
 ].join(":")
 
 /**
- * What makes Node's server: HTTP/2 alone, and with client authorities no connection without a certificate of theirs.
+ * What makes Node's server, which speaks HTTP/2 alone: with client authorities no connection without a certificate of
+ * theirs.
  *
  * @category converting
  * @since 0.1.0
  */
 export const serverOptions = (loaded: Loaded): SecureServerOptions => ({
   ...contextOptions(loaded),
-  allowHTTP1: false,
-  ALPNProtocols: ["h2"],
   requestCert: loaded.clientCa !== undefined,
   rejectUnauthorized: loaded.clientCa !== undefined,
   handshakeTimeout: limits.handshakeMillis
