@@ -1,4 +1,5 @@
 import { describe } from "@effect/vitest"
+import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { Description, WireSubject } from "@kps/testing"
 import * as ConnectorConformance from "@kps/testing/ConnectorConformance"
@@ -6,10 +7,13 @@ import { NatsTransport } from "@kps/transport"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
 import { Context, Duration, Effect, Layer, References } from "effect"
 import { readFileSync } from "node:fs"
-import * as App from "../src/App.ts"
+import * as Brokers from "../src/Brokers.ts"
+import * as Credentials from "../src/Credentials.ts"
 import * as LogLevels from "../src/LogLevels.ts"
+import { NatsConnector } from "../src/NatsConnector.ts"
+import * as NatsConnectorLive from "../src/NatsConnectorLive.ts"
 
-/** The connector of `App` between two real brokers, as conformance.json describes it. */
+/** The connector between two real brokers, as conformance.json describes it. What it tells of is forgotten sooner. */
 const subject = Layer.unwrap(Effect.gen(function*() {
   const platform = yield* natsServer()
   const outside = yield* natsServer()
@@ -18,17 +22,13 @@ const subject = Layer.unwrap(Effect.gen(function*() {
     ...file,
     outside: { nats: { ...file.outside.nats, url: outside.url } }
   })
+  const connectorId = description.id
   const services = yield* Layer.build(
-    App.layer({
-      connectorId: description.id,
-      host: "127.0.0.1",
-      port: 0,
-      errors: "inBand",
-      setPayload: "perKind",
-      secretsFolder: "/no/secrets",
-      pushGateway: undefined
-    }).pipe(
+    ConnectorServer.layer(NatsConnector, { connectorId, host: "127.0.0.1", port: 0 }).pipe(
+      Layer.provide(NatsConnectorLive.layer),
       Layer.provide([
+        Brokers.layer({ name: connectorId }).pipe(Layer.provide(Credentials.layer("/no/secrets"))),
+        Events.layerOptions({ retention: "3 seconds" }),
         NatsTransport.layer({ servers: [platform.url] }),
         LogLevels.layer(LogLevels.stderrLogger({ pretty: false }))
       ])

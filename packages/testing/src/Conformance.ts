@@ -18,14 +18,6 @@ import type { Subject } from "./Subject.ts"
 import * as Wire from "./Wire.ts"
 
 /**
- * How long one call may take.
- *
- * @category constants
- * @since 0.1.0
- */
-export const callMillis = 10_000
-
-/**
  * Runs single cases against one connector, one at a time.
  *
  * @category models
@@ -76,11 +68,15 @@ export const open = Effect.fnUntraced(function*(
       if (last !== undefined && last.call === step.call && show(last.request) === show(step.request)) steps.pop()
       steps.push(step)
     }
-    const { description: { id: connectorId }, transport } = subject
+    const { description: { id: connectorId }, patience, transport } = subject
     const forget = () => {
       steps.length = 0
     }
-    return new Driver(run, Wire.make({ transport, connectorId, deadlineMillis: callMillis, record }), forget)
+    return new Driver(
+      run,
+      Wire.make({ transport, connectorId, deadlineMillis: Duration.toMillis(patience.call), record }),
+      forget
+    )
   }
   const cleaner = driver([])
 

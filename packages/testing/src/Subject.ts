@@ -110,6 +110,10 @@ export interface Patience {
   readonly longest: Duration.Duration
   /** How long a removed stream may still be told of. */
   readonly forgotten: Duration.Duration
+  /** How long the platform's broker is away, for the case that is about that. */
+  readonly away: Duration.Duration
+  /** How long one call may take. */
+  readonly call: Duration.Duration
 }
 
 /**

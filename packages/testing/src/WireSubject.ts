@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { callMillis } from "./Conformance.ts"
 import * as ConnectorProcess from "./ConnectorProcess.ts"
 import type { Description } from "./Description.ts"
 import { BedFailed } from "./Outcome.ts"
@@ -42,7 +41,7 @@ export interface Options {
   readonly description: Description
   /** Starts the connector so that it serves at `endpoint`. Default: it runs already. */
   readonly command?: string | undefined
-  /** Default: 8 seconds for what has to come, 300 milliseconds for what must not, 10 seconds for a case that is never done, 40 seconds to forget. */
+  /** Default: 8 seconds for what has to come and 300 milliseconds for what must not; 10 seconds for each call. */
   readonly patience?: Partial<Patience>
 }
 
@@ -129,7 +128,7 @@ export const make = Effect.fnUntraced(function*(
   const wire = Wire.make({
     transport,
     connectorId: description.id,
-    deadlineMillis: callMillis / 2,
+    deadlineMillis: 5_000,
     record: () => {}
   })
   const check = Preflight.check(wire, { place, id: description.id, channelPrefix: description.channelPrefix })
@@ -150,6 +149,8 @@ export const make = Effect.fnUntraced(function*(
       quiet: Duration.millis(300),
       longest: Duration.seconds(10),
       forgotten: Duration.seconds(40),
+      away: Duration.seconds(10),
+      call: Duration.seconds(10),
       ...options.patience
     },
     ...process

@@ -16,7 +16,7 @@ describe("O60: every case has a mutant that fails it", () => {
 })
 
 /** Most of them wait most of the time: for what does not come. */
-const atOnce = 12
+const atOnce = 36
 
 const verdictOf = ({ breaks, mutation }: Mutant) =>
   Effect.gen(function*() {

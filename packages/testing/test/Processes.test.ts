@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Conformance, Description, type Verdict, WireSubject } from "@kps/testing"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
-import { Effect, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import { createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { processMutants } from "./mutants/processes.ts"
@@ -33,6 +33,7 @@ const subject = Effect.fnUntraced(function*(mutant: string) {
     endpoint: `127.0.0.1:${port}`,
     nats: [nats.url],
     description,
+    patience: { away: Duration.seconds(3) },
     command: `MUTANT=${JSON.stringify(mutant)} ${process.execPath} --conditions=@kps/source ${connector} ${port}`
   })
 })

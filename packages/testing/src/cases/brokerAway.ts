@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -10,7 +11,6 @@ import type { Driver } from "../Driver.ts"
 import * as Flow from "../Flow.ts"
 import { BedFailed, expect } from "../Outcome.ts"
 
-const away = "10 seconds"
 /** Payloads are given all the time: of 16 KiB, a thousand a second. */
 const padding = "x".repeat(16_384)
 const mostBytes = 128 << 20
@@ -19,7 +19,7 @@ const mib = (bytes: number): string => `${Math.round(bytes / (1 << 20))} MiB`
 
 /** @since 0.1.0 */
 export const broken = Effect.fnUntraced(function*(driver: Driver) {
-  const { broker, process } = driver.subject
+  const { broker, patience: { away }, process } = driver.subject
   if (broker === undefined || process === undefined) return yield* new BedFailed({ problem: "no process" })
   const stream = yield* driver.stream({ direction: "INGRESS" })
   yield* driver.start(stream)
@@ -52,5 +52,7 @@ export const broken = Effect.fnUntraced(function*(driver: Driver) {
   const grown = Option.getOrElse(during, () => 0) - Option.getOrElse(before, () => 0)
   yield* expect(grown <= mostBytes, `memory to grow by at most ${mib(mostBytes)}`, mib(grown))
   const memory = Option.isNone(before) ? "memory not looked at: it cannot be told here" : `memory ${mib(grown)} more`
-  return `${given} payloads given in ${away} without a broker: running, ${memory}, flowing again by itself`
+  return `${given} payloads given in ${
+    Duration.format(away)
+  } without a broker: running, ${memory}, flowing again by itself`
 })

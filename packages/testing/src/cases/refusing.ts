@@ -137,7 +137,7 @@ export const cases: ReadonlyArray<Case> = [
     id: "C22",
     title: "unknown fields, unknown enum values, a payload with nothing in it",
     expected: "fields are ignored; values and empty payloads are INVALID_ARGUMENT, and nothing applied",
-    level: "full",
+    level: "core",
     door: "wire",
     requires: [],
     run: Effect.fnUntraced(function*(driver) {

@@ -136,7 +136,9 @@ export const make = Effect.fnUntraced(function*(
       within: Duration.seconds(2),
       quiet: Duration.millis(60),
       longest: Duration.seconds(2),
-      forgotten: Duration.seconds(4)
+      forgotten: Duration.seconds(4),
+      away: Duration.zero,
+      call: Duration.seconds(4)
     },
     pipeline: Pipeline.make(transport, (channel, frame, times) =>
       Effect.gen(function*() {
