@@ -1,0 +1,101 @@
+/** `kps conform` as a user runs it, on this connector as a process. */
+import { assert, describe, it } from "@effect/vitest"
+import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
+import { Effect } from "effect"
+import { spawn } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
+
+const freePort = Effect.callback<number>((resume) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const node = `${process.execPath} --conditions=@kps/source`
+
+const conform = Effect.fnUntraced(function*(
+  options: { readonly env?: string; readonly args: ReadonlyArray<string> }
+) {
+  const platform = yield* natsServer()
+  const port = yield* freePort
+  const connector = `${options.env ?? ""} ${node} ${path("../src/main.ts")} --host 127.0.0.1 --port ${port}`.trim()
+  const args = [
+    "--conditions=@kps/source",
+    path("../../../packages/cli/src/main.ts"),
+    "conform",
+    `--endpoint=127.0.0.1:${port}`,
+    `--nats=${platform.url}`,
+    `--connector=${path("../conformance.json")}`,
+    `--command=${connector}`,
+    ...options.args
+  ]
+  return yield* Effect.callback<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>(
+    (resume) => {
+      const child = spawn(process.execPath, args)
+      let stdout = ""
+      let stderr = ""
+      child.stdout.on("data", (text) => stdout += text)
+      child.stderr.on("data", (text) => stderr += text)
+      child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
+      return Effect.sync(() => child.kill("SIGKILL"))
+    }
+  )
+})
+
+describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
+  describe.concurrent("on the process", () => {
+    it.live("passes the core", () =>
+      Effect.gen(function*() {
+        const core = yield* conform({ args: ["--level", "core", "--format", "json"] })
+
+        assert.strictEqual(core.code, 0, core.stderr + core.stdout)
+        const report = JSON.parse(core.stdout)
+        assert.deepStrictEqual([report.failed, report.skipped, report.keeps.core], [0, 0, true])
+        assert.isTrue(report.cases.every(({ level }: { readonly level: string }) => level === "core"))
+        assert.sameMembers(
+          report.cases.map(({ id }: { readonly id: string }) => id),
+          "C01 C02 C03 C04 C05 C06 C08 C09 C11 C12 C14 C22 E26".split(" ")
+        )
+      }), 90_000)
+
+    it.live("passes what needs the process", () =>
+      Effect.gen(function*() {
+        const ids = ["O52", "O54", "G47"]
+        const process = yield* conform({ args: [...ids.flatMap((id) => ["--case", id]), "--level", "full"] })
+
+        assert.strictEqual(process.code, 0, process.stderr + process.stdout)
+        assert.match(process.stdout, /^ok +G47 [^]*ok +O52 [^]*ok +O54 [^]*3 passed, 0 failed, 0 skipped/)
+      }), 90_000)
+
+    it.live("catches a connector that breaks a rule, says which and how to see it again", () =>
+      Effect.gen(function*() {
+        const folder = yield* Effect.acquireRelease(
+          Effect.sync(() => mkdtempSync(join(tmpdir(), "conform-"))),
+          (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+        )
+        const html = join(folder, "report.html")
+        // as the original does: config alone stops every stream
+        const { code, stderr, stdout } = yield* conform({
+          env: "KPS_SET_PAYLOAD=replaceAll",
+          args: ["--case", "C01", "--case", "C06", "--case", "C07", "--seed", "5", "--html", html]
+        })
+
+        assert.strictEqual(code, 1)
+        assert.match(stdout, /^ok +C01 [^\n]*\nFAILED +C06 core [^\n]* \| expected: the streams go on \| got: /)
+        assert.match(stdout, /\n {2}again: {4}kps conform [^\n]*KPS_SET_PAYLOAD=replaceAll[^\n]* --case C06 --seed 5\n/)
+        assert.match(stdout, /\n {4}SetPayload [^\n]*"config"[^\n]* -> OK\n/)
+        assert.match(stderr, /the core is broken: C06/)
+        const page = readFileSync(html, "utf8")
+        assert.match(page, /<details class="failed" id="C06" open>/)
+        assert.include(page, "--case C06 --seed 5")
+      }), 60_000)
+  })
+})
