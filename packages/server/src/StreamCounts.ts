@@ -40,8 +40,8 @@ export class StreamCounts {
   }
 
   /** One function for all that the stream publishes. */
-  readonly onUncertain = (count: number): void => {
-    this.stats.uncertain += count
+  readonly onUncertain = (_messages: number, payloads: number): void => {
+    this.stats.uncertain += payloads
   }
 
   /** Nothing is at work. */

@@ -75,8 +75,12 @@ export class StreamTransport {
   private readonly options: Transport.PublishOptions
   private ended = false
 
-  /** `onUncertain` is told how many published messages were not confirmed when the connection broke. */
-  constructor(connection: Connection, channel: Channel.ChannelName, onUncertain?: (count: number) => void) {
+  /** `onUncertain`: as the transport's option of that name, for all that is published. */
+  constructor(
+    connection: Connection,
+    channel: Channel.ChannelName,
+    onUncertain?: Transport.PublishOptions["onUncertain"]
+  ) {
     this.connection = connection
     this.channel = channel
     this.options = onUncertain === undefined ? {} : { onUncertain }

@@ -272,7 +272,7 @@ describe("What is counted, when something is cut off in the middle", () => {
           Effect.suspend(() => {
             handed.push(calls === 0 ? 4 : messages.length)
             if (calls++ > 0) return Effect.void
-            options?.onUncertain?.(3)
+            options?.onUncertain?.(3, 3)
             return Effect.fail(notConnected(4))
           })
       })

@@ -62,10 +62,10 @@ export interface TransportStats {
 export interface PublishOptions {
   /**
    * Called when the connection breaks before the broker has confirmed messages of this call that were handed over, with
-   * how many; also long after the call. They add up to `uncertain`. The same function for many calls costs least.
-   * Default: they are only counted.
+   * how many messages, and how many payloads they have; also long after the call. The messages add up to `uncertain`. The
+   * same function for many calls costs least. Default: they are only counted.
    */
-  readonly onUncertain?: (count: number) => void
+  readonly onUncertain?: (messages: number, payloads: number) => void
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What the transport counts, against what really happened. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Transport } from "@kps/transport"
+import { Packing, type Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Fiber, Option } from "effect"
 import { channelOf, connected, disconnected, text, transportOf, until } from "./support.ts"
@@ -49,6 +49,28 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       // two had nobody to tell
       assert.strictEqual(uncertain, 36)
       assert.strictEqual(publishErrors, 0)
+    }))
+
+  it.live("tells how many payloads they have, whichever of a call's messages the broker has confirmed", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make()
+      const transport = yield* transportOf({ servers: [server.url] })
+      const told: Array<readonly [number, number]> = []
+      const onUncertain = (messages: number, payloads: number) => void told.push([messages, payloads])
+      const packed = (count: number, each: number) =>
+        Packing.pack(Array.from({ length: count }, (_, i) => new Uint8Array([i])), 1n, {
+          ...Packing.defaults,
+          maxPayloads: each
+        })
+      yield* transport.publishConfirmed(channelOf("count.a"), packed(640, 64), { onUncertain })
+      yield* stop(server, transport)
+      yield* transport.publishAll(channelOf("count.a"), packed(10, 4), { onUncertain })
+      yield* transport.publishAll(channelOf("count.a"), packed(1, 4), { onUncertain })
+      yield* server.kill()
+      yield* disconnected(transport)
+
+      assert.deepStrictEqual(told, [[4, 11]])
+      assert.strictEqual((yield* transport.stats).uncertain, 4)
     }))
 
   it.live("counts each try at each server that could not be connected to", () =>

@@ -1,50 +1,63 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Unconfirmed } from "../src/internal/Unconfirmed.ts"
 
-/** An account, and what it was told. */
+/** An account, and what it was told: messages and payloads. */
 const account = () => {
-  const told: Array<number> = []
-  return { told, add: (count: number) => void told.push(count) }
+  const told: Array<readonly [number, number]> = []
+  return { told, add: (messages: number, payloads: number) => void told.push([messages, payloads]) }
 }
 
+/** Of messages with three payloads each. */
+const mark = (messages: number) => ({ messages, payloads: 3 * messages })
+
 describe("Unconfirmed", () => {
-  it("tells each account how many of its own messages were not confirmed", () => {
+  it("tells each account how many of its own messages and payloads were not confirmed", () => {
     const unconfirmed = new Unconfirmed()
     const a = account()
     const b = account()
-    unconfirmed.add(a.add, 10, 10)
-    unconfirmed.add(b.add, 5, 15)
-    unconfirmed.add(a.add, 1, 20)
-    unconfirmed.confirm(7)
-    unconfirmed.end(7)
+    unconfirmed.add(a.add, mark(0), mark(10))
+    unconfirmed.add(b.add, mark(10), mark(15))
+    unconfirmed.add(a.add, mark(19), mark(20))
+    unconfirmed.confirm(mark(7))
+    unconfirmed.end(mark(7))
 
-    assert.deepStrictEqual(a.told, [3, 1])
-    assert.deepStrictEqual(b.told, [5])
+    assert.deepStrictEqual(a.told, [[3, 9], [1, 3]])
+    assert.deepStrictEqual(b.told, [[5, 15]])
   })
 
   it("tells nobody whose messages are all confirmed", () => {
     const unconfirmed = new Unconfirmed()
     const a = account()
     const b = account()
-    unconfirmed.add(a.add, 10, 10)
-    unconfirmed.add(b.add, 5, 15)
-    unconfirmed.confirm(10)
-    unconfirmed.end(10)
+    unconfirmed.add(a.add, mark(0), mark(10))
+    unconfirmed.add(b.add, mark(10), mark(15))
+    unconfirmed.confirm(mark(10))
+    unconfirmed.end(mark(10))
 
     assert.deepStrictEqual(a.told, [])
-    assert.deepStrictEqual(b.told, [5])
+    assert.deepStrictEqual(b.told, [[5, 15]])
+  })
+
+  it("counts payloads where messages have different numbers of them", () => {
+    const unconfirmed = new Unconfirmed()
+    const a = account()
+    unconfirmed.add(a.add, { messages: 0, payloads: 0 }, { messages: 2, payloads: 64 })
+    unconfirmed.add(a.add, { messages: 2, payloads: 64 }, { messages: 3, payloads: 65 })
+    unconfirmed.end({ messages: 1, payloads: 60 })
+
+    assert.deepStrictEqual(a.told, [[2, 5]])
   })
 
   it("tells once, and keeps apart what others sent in between", () => {
     const unconfirmed = new Unconfirmed()
     const a = account()
-    unconfirmed.add(a.add, 2, 2)
-    unconfirmed.add(a.add, 3, 5)
+    unconfirmed.add(a.add, mark(0), mark(2))
+    unconfirmed.add(a.add, mark(2), mark(5))
     // five that belong to nobody
-    unconfirmed.add(a.add, 1, 11)
-    unconfirmed.end(0)
-    unconfirmed.end(0)
+    unconfirmed.add(a.add, mark(10), mark(11))
+    unconfirmed.end(mark(0))
+    unconfirmed.end(mark(0))
 
-    assert.deepStrictEqual(a.told, [5, 1])
+    assert.deepStrictEqual(a.told, [[5, 15], [1, 3]])
   })
 })

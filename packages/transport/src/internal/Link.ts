@@ -35,6 +35,7 @@ export class Lost {
 /** One PING on its way: when its PONG is here, the broker has taken everything up to the mark. */
 interface Trip {
   messages: number
+  payloads: number
   bytes: number
   readonly done: Set<(outcome: Effect.Effect<void, Lost>) => void>
 }
@@ -53,8 +54,10 @@ export class Link {
   private readonly unconfirmed = new Unconfirmed()
   // counts since the link was made
   private sentMessages = 0
+  private sentPayloads = 0
   private sentBytes = 0
   private confirmedMessages = 0
+  private confirmedPayloads = 0
   private confirmedBytes = 0
   private pongs = 0
   private waiting: Array<() => void> = []
@@ -111,6 +114,7 @@ export class Link {
     account: Account | undefined
   ): number {
     const { counters, maxUnconfirmedBytes } = this.options
+    const before = { messages: this.sentMessages, payloads: this.sentPayloads }
     let i = from
     let closed: Lost | undefined
     try {
@@ -124,6 +128,7 @@ export class Link {
         if (this.gathering === undefined && this.away.size === 0) this.gather()
         this.client.publish(channel, bytes)
         this.sentMessages++
+        this.sentPayloads += payloads.length
         this.sentBytes += bytes.byteLength
         counters.published++
         counters.unconfirmedBytes += bytes.byteLength
@@ -132,7 +137,9 @@ export class Link {
       // closed, and we are told in a later turn
       closed = new Lost(cause)
     }
-    if (account !== undefined && i > from) this.unconfirmed.add(account, i - from, this.sentMessages)
+    if (account !== undefined && i > from) {
+      this.unconfirmed.add(account, before, { messages: this.sentMessages, payloads: this.sentPayloads })
+    }
     if (closed !== undefined) this.end(closed.cause)
     return i
   }
@@ -200,7 +207,7 @@ export class Link {
     const { counters } = this.options
     counters.uncertain += this.sentMessages - this.confirmedMessages
     counters.unconfirmedBytes -= this.sentBytes - this.confirmedBytes
-    this.unconfirmed.end(this.confirmedMessages)
+    this.unconfirmed.end({ messages: this.confirmedMessages, payloads: this.confirmedPayloads })
     this.gate.close()
     this.dialled.destroy()
     const failed = Effect.fail(this.lost)
@@ -213,7 +220,7 @@ export class Link {
 
   private gather(): Trip {
     if (this.gathering !== undefined) return this.gathering
-    const trip: Trip = { messages: 0, bytes: 0, done: new Set() }
+    const trip: Trip = { messages: 0, payloads: 0, bytes: 0, done: new Set() }
     this.gathering = trip
     queueMicrotask(() => this.ping(trip))
     return trip
@@ -223,6 +230,7 @@ export class Link {
     this.gathering = undefined
     if (this.lost !== undefined) return
     trip.messages = this.sentMessages
+    trip.payloads = this.sentPayloads
     trip.bytes = this.sentBytes
     this.away.add(trip)
     // a connection that breaks leaves this pending; `end` answers instead
@@ -234,8 +242,9 @@ export class Link {
     const { counters } = this.options
     counters.unconfirmedBytes -= trip.bytes - this.confirmedBytes
     this.confirmedMessages = trip.messages
+    this.confirmedPayloads = trip.payloads
     this.confirmedBytes = trip.bytes
-    this.unconfirmed.confirm(trip.messages)
+    this.unconfirmed.confirm(trip)
     this.pongs++
     if (this.sentMessages > trip.messages && this.away.size === 0) this.gather()
     this.wake()

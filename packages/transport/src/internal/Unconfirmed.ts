@@ -1,35 +1,46 @@
 /** Whose messages are on their way: handed over on one link and not confirmed yet. */
 
-/** Told how many of its messages were not confirmed when the link broke. */
-export type Account = (count: number) => void
+/** Told how many of its messages were not confirmed when the link broke, and how many payloads they have. */
+export type Account = (messages: number, payloads: number) => void
+
+/** How much went over the link since it was made, up to some moment. */
+export interface Mark {
+  readonly messages: number
+  readonly payloads: number
+}
 
 interface Run {
   readonly account: Account
-  /** Its messages are those after `from`, up to and with `to`, of all that the link has sent. */
-  readonly from: number
-  to: number
+  /** What is its own lies between the two. */
+  readonly from: Mark
+  to: Mark
 }
 
 /** Kept per call, not per message: neighbours of one account are one run. */
 export class Unconfirmed {
   private readonly runs: Array<Run> = []
 
-  /** The last `count` of the `sent` messages belong to the account. */
-  add(account: Account, count: number, sent: number): void {
+  /** What was sent between two marks belongs to the account. */
+  add(account: Account, from: Mark, to: Mark): void {
     const last = this.runs.at(-1)
-    if (last?.account === account && last.to === sent - count) last.to = sent
-    else this.runs.push({ account, from: sent - count, to: sent })
+    if (last?.account === account && last.to.messages === from.messages) last.to = to
+    else this.runs.push({ account, from, to })
   }
 
-  /** The broker has the first `confirmed` of all messages. */
-  confirm(confirmed: number): void {
+  /** The broker has everything up to the mark. */
+  confirm(confirmed: Mark): void {
     let done = 0
-    while (done < this.runs.length && this.runs[done]!.to <= confirmed) done++
+    while (done < this.runs.length && this.runs[done]!.to.messages <= confirmed.messages) done++
     this.runs.splice(0, done)
   }
 
   /** No more will be confirmed. */
-  end(confirmed: number): void {
-    for (const { account, from, to } of this.runs.splice(0)) account(to - Math.max(from, confirmed))
+  end(confirmed: Mark): void {
+    for (const { account, from, to } of this.runs.splice(0)) {
+      account(
+        to.messages - Math.max(from.messages, confirmed.messages),
+        to.payloads - Math.max(from.payloads, confirmed.payloads)
+      )
+    }
   }
 }
