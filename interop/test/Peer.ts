@@ -125,5 +125,5 @@ const start = (binary: string) =>
 /** Builds the peer. */
 export const layer: Layer.Layer<Peer, BuildFailed | Cause.TimeoutError> = Layer.effect(
   Peer,
-  Effect.map(Effect.timeout(build, buildTimeout), (binary) => Peer.of({ start: start(binary) }))
+  Effect.map(Effect.timeout(build(), buildTimeout), (binary) => Peer.of({ start: start(binary) }))
 )

@@ -42,14 +42,14 @@ export class BuildFailed extends Schema.TaggedError<BuildFailed>("interop/Toolch
 export const buildTimeout = "5 minutes"
 
 /**
- * Builds the peer and gives the path of the binary, which goes with the scope.
+ * Builds the program of a module, by default the peer, and gives the path of the binary, which goes with the scope.
  *
  * **Details**
  *
  * Modules and compiled packages stay in Go's own caches: the next build takes about a second. `go.mod` and `go.sum` are
  * not changed; where they do not fit what is fetched, this fails.
  */
-export const build = Effect.gen(function*() {
+export const build = Effect.fnUntraced(function*(module: string = moduleFolder) {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-interop-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
@@ -57,7 +57,7 @@ export const build = Effect.gen(function*() {
   const binary = join(folder, "peer")
   const args = ["build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, "."]
   yield* Effect.callback<void, BuildFailed>((resume) => {
-    const go = execFile("go", args, { cwd: moduleFolder, env: environment }, (error, _, stderr) => {
+    const go = execFile("go", args, { cwd: module, env: environment }, (error, _, stderr) => {
       if (error === null) return resume(Effect.void)
       const output = stderr === "" ? error.message : stderr.slice(-4000)
       resume(new BuildFailed({ command: `go ${args.join(" ")}`, output }))

@@ -1,0 +1,90 @@
+/** What a run found, as the table and as JSON. */
+import { Schema } from "effect"
+import * as Goal from "./Goal.ts"
+import type { Line } from "./Row.ts"
+import type { Summary } from "./Statistics.ts"
+
+/** One line as `--json` prints it. */
+export const Entry = Schema.Struct({
+  row: Schema.String,
+  what: Schema.String,
+  /** ">= 1.7x" */
+  goal: Schema.String,
+  /** The median over the rounds; null when a peer is absent, or it was not run to its end. */
+  ratio: Schema.NullOr(Schema.Finite),
+  /** Null when there is no ratio, and in a quick run, which judges nothing. */
+  met: Schema.NullOr(Schema.Boolean),
+  /** Quartiles of the ratio over the rounds. */
+  spread: Schema.NullOr(Schema.Tuple([Schema.Finite, Schema.Finite])),
+  /** The peer against itself: median and quartiles. */
+  control: Schema.NullOr(
+    Schema.Struct({ ratio: Schema.Finite, spread: Schema.Tuple([Schema.Finite, Schema.Finite]) })
+  ),
+  /** The figures behind the ratio, absent peers, losses. */
+  note: Schema.String
+})
+export type Entry = typeof Entry.Type
+
+const round = (value: number) => Math.round(value * 1000) / 1000
+
+const spread = ({ high, low }: Summary) => [round(low), round(high)] as const
+
+export const entry = (row: string, line: Line, quick: boolean): Entry => {
+  const { control, fault, figure, goal, note, what } = line
+  return {
+    row,
+    what,
+    goal: Goal.text(goal),
+    ratio: figure === undefined ? null : round(figure.median),
+    met: figure === undefined || quick ? null : fault === undefined && Goal.isMet(goal, figure.median),
+    spread: figure === undefined ? null : spread(figure),
+    control: control === undefined ? null : { ratio: round(control.median), spread: spread(control) },
+    note: fault === undefined ? note : `FAULT ${fault}; ${note}`
+  }
+}
+
+/** The entry of a case that was not run to its end. */
+export const failure = (row: string, name: string, problem: string): Entry => ({
+  row,
+  what: name,
+  goal: "to be run",
+  ratio: null,
+  met: null,
+  spread: null,
+  control: null,
+  note: `FAILED ${problem}`
+})
+
+export const json = (entries: ReadonlyArray<Entry>): string => JSON.stringify(entries, undefined, 2)
+
+const digits = (value: number) => value >= 100 ? value.toFixed(0) : value.toFixed(2)
+
+const range = (low: number, high: number) => `${digits(low)}..${digits(high)}`
+
+const met = ({ met, ratio }: Entry) => {
+  if (met !== null) return met ? "met" : "NOT MET"
+  return ratio === null ? "-" : "ran"
+}
+
+const cells = (entry: Entry): ReadonlyArray<string> => [
+  entry.row,
+  entry.what,
+  entry.goal,
+  entry.ratio === null ? "-" : digits(entry.ratio),
+  met(entry),
+  entry.spread === null ? "-" : range(entry.spread[0], entry.spread[1]),
+  entry.control === null
+    ? "-"
+    : `${digits(entry.control.ratio)} (${range(entry.control.spread[0], entry.control.spread[1])})`
+]
+
+const headers = ["row", "what", "goal", "ratio", "", "spread", "control"]
+
+/** For a terminal: one line per entry, then the notes. */
+export const table = (entries: ReadonlyArray<Entry>): string => {
+  const all = [headers, ...entries.map(cells)]
+  const widths = headers.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
+  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+  const notes = entries.filter(({ note }) => note !== "").map(({ note, row, what }) => `${row} ${what}: ${note}`)
+  return [...lines, "", ...notes].join("\n")
+}

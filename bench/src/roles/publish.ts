@@ -1,0 +1,32 @@
+/** Our publisher: `Transport.publishAll` with arrays of messages, as a source gives them. */
+import { Channel, NatsTransport, Transport } from "@kps/transport"
+import { Clock, Context, Effect, Schema } from "effect"
+import * as Role from "../engine/Role.ts"
+
+const Parameters = Schema.Struct({ url: Schema.String, channel: Channel.ChannelName, size: Schema.Int })
+
+Role.main(
+  Parameters,
+  Effect.fnUntraced(function*({ channel, size, url }) {
+    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const payload = new Uint8Array(size).fill(7)
+    const batch = Math.max(1, Math.min(256, Math.floor(524_288 / size)))
+    return {
+      publish: ({ millis = 0 }) =>
+        Effect.gen(function*() {
+          const startedCpu = Role.cpuMicros()
+          const startedNanos = Role.monotonicNanos()
+          let sent = 0
+          while (Role.monotonicNanos() - startedNanos < millis * 1e6) {
+            const timestampNanos = yield* Clock.currentTimeNanos
+            const messages: Array<Channel.Message> = []
+            for (let i = 0; i < batch; i++) messages.push({ payloads: [payload], timestampNanos })
+            yield* transport.publishAll(channel, messages)
+            sent += batch
+          }
+          yield* transport.flush
+          return { sent, startedNanos, cpuMicros: Role.cpuMicros() - startedCpu }
+        })
+    }
+  })
+)
