@@ -8,19 +8,25 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	connectorpb "github.com/nutanix/kps-connector-go-sdk/connector/v1"
 	"github.com/nutanix/kps-connector-go-sdk/transport"
+	"google.golang.org/protobuf/proto"
 )
 
 const roundTripTimeout = 30 * time.Second
 
 type flow struct {
-	// "sdk": the SDK's own client; "nats": nats.go alone, with the payload as the message.
+	// "sdk": the SDK's own client; "packed": nats.go with the SDK's messages, many payloads in each; "nats": nats.go
+	// alone, with the payload as the message.
 	Client  string `json:"client"`
 	Channel string `json:"channel"`
 	Size    int    `json:"size"`
 }
 
-// publish publishes one payload per message for as long as it is told, and answers when the broker has all of them.
+// packing is how many payloads "packed" puts into a message.
+const packing = 64
+
+// publish publishes for as long as it is told, and answers when the broker has everything.
 func publish(parameters []byte) (handlers, error) {
 	var flow flow
 	if err := json.Unmarshal(parameters, &flow); err != nil {
@@ -28,6 +34,7 @@ func publish(parameters []byte) (handlers, error) {
 	}
 	payload := bytes.Repeat([]byte{7}, flow.Size)
 	var send, flush func() error
+	perSend := 1
 	switch flow.Client {
 	case "sdk":
 		client, err := transport.NewTransportClient()
@@ -36,20 +43,35 @@ func publish(parameters []byte) (handlers, error) {
 		}
 		send = func() error { return client.Publish(flow.Channel, transport.Message{Payload: payload}) }
 		flush = func() error { return sdkRoundTrip(client) }
-	case "nats":
+	case "packed", "nats":
 		connection, err := connect()
 		if err != nil {
 			return nil, err
 		}
 		send = func() error { return connection.Publish(flow.Channel, payload) }
+		if flow.Client == "packed" {
+			perSend = packing
+			payloads := make([][]byte, packing)
+			for i := range payloads {
+				payloads[i] = payload
+			}
+			send = func() error {
+				message := connectorpb.TransportMessage{Timestamp: time.Now().UnixNano(), Payload: payloads}
+				frame, err := proto.Marshal(&message)
+				if err != nil {
+					return err
+				}
+				return connection.Publish(flow.Channel, frame)
+			}
+		}
 		flush = func() error { return connection.FlushTimeout(roundTripTimeout) }
 	default:
-		return nil, fmt.Errorf("client %q is neither sdk nor nats", flow.Client)
+		return nil, fmt.Errorf("client %q is none of sdk, packed, nats", flow.Client)
 	}
 	return handlers{"publish": func(told command) (fields, error) {
 		startedCPU, started, sent := cpuMicros(), nanotime(), 0
 		for nanotime()-started < told.Millis*1_000_000 {
-			for i := 0; i < 64; i++ {
+			for i := 0; i < 64; i += perSend {
 				if err := send(); err != nil {
 					return nil, err
 				}

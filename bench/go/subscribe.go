@@ -38,7 +38,7 @@ func subscribe(parameters []byte) (handlers, error) {
 		if err := sdkRoundTrip(client); err != nil {
 			return nil, err
 		}
-	case "message", "nats":
+	case "packed", "nats":
 		connection, err := connect()
 		if err != nil {
 			return nil, err
@@ -48,7 +48,7 @@ func subscribe(parameters []byte) (handlers, error) {
 				came.add(1)
 			}
 		}
-		if flow.Client == "message" {
+		if flow.Client == "packed" {
 			count = func(frame *nats.Msg) { came.add(payloadsOf(frame.Data, flow.Size)) }
 		}
 		if _, err := connection.Subscribe(flow.Channel, count); err != nil {
@@ -58,7 +58,7 @@ func subscribe(parameters []byte) (handlers, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("client %q is none of sdk, message, nats", flow.Client)
+		return nil, fmt.Errorf("client %q is none of sdk, packed, nats", flow.Client)
 	}
 	return came.handlers(), nil
 }

@@ -76,33 +76,34 @@ export interface LineOptions<S> {
   readonly format: (value: number) => string
   /** What went wrong in a sample of the side that has to reach the goal. Default: nothing can. */
   readonly fault?: (samples: ReadonlyArray<S>) => string | undefined
-  /** More for the note. */
-  readonly note?: string | undefined
+  /** More for the note; undefined says nothing. */
+  readonly notes?: ReadonlyArray<string | undefined>
 }
 
 /** The line for two of the sides. */
 export const line = <S>(samples: Samples<S>, options: LineOptions<S>): Line => {
   const { against, control, figure, format, goal, ours = "ours", what } = options
   const figures = note(samples, figure, format, against)
-  const absent = samples.has(against) ? "" : `; peer absent: ${against}`
+  const absent = samples.has(against) ? undefined : `peer absent: ${against}`
   return {
     what,
     goal,
     figure: ratio(samples, figure, ours, against),
     control: ratio(samples, figure, control, against),
     fault: options.fault?.(samples.get(ours) ?? []),
-    note: `${figures}${absent}${options.note === undefined ? "" : `; ${options.note}`}`
+    note: [figures, absent, ...(options.notes ?? [])].filter((text) => text !== undefined).join("; ")
   }
 }
 
-/** A point of a plot for each side, its median, but for those that are named. */
+/** A point of a plot, its median, for each side that is named, under the name that it is given. */
 export const points = <S>(
   samples: Samples<S>,
   plot: Point["plot"],
   x: number,
   figure: (sample: S) => number,
-  without: ReadonlyArray<string>
+  series: Readonly<Record<string, string>>
 ): ReadonlyArray<Point> =>
-  Array.from(samples)
-    .filter(([series]) => !without.includes(series))
-    .map(([series, all]) => ({ plot, series, x, y: Statistics.median(all.map(figure)) }))
+  Object.entries(series).flatMap(([name, label]) => {
+    const all = samples.get(name)
+    return all === undefined ? [] : [{ plot, series: label, x, y: Statistics.median(all.map(figure)) }]
+  })

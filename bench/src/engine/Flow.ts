@@ -1,7 +1,7 @@
 /**
  * Payloads from a publisher process over a nats-server to a subscriber process, counted where they arrive.
  */
-import { Effect, Schema, type Scope } from "effect"
+import { Effect, Schema } from "effect"
 import type { BenchFailed } from "./BenchFailed.ts"
 import type { Side } from "./Compare.ts"
 import type { Worker } from "./Worker.ts"
@@ -34,31 +34,30 @@ export interface Sample {
   readonly subscriberMicros: number
 }
 
-/** Starts a subscriber and its publisher. */
-export const side = Effect.fnUntraced(function*<R, R2>(
-  name: string,
-  workers: {
-    readonly subscriber: Effect.Effect<Worker, BenchFailed, R>
-    readonly publisher: Effect.Effect<Worker, BenchFailed, R2>
-  }
-): Effect.fn.Return<Side<Sample>, BenchFailed, R | R2 | Scope.Scope> {
-  const subscriber = yield* workers.subscriber
-  const publisher = yield* workers.publisher
-  return {
-    name,
-    round: Effect.fnUntraced(function*(millis: number): Effect.fn.Return<Sample, BenchFailed> {
-      yield* subscriber.ask({ do: "begin" }, Schema.Struct({}))
-      const { cpuMicros, sent, startedNanos } = yield* publisher.ask({ do: "publish", millis }, Published)
-      const got = yield* subscriber.ask({ do: "await", count: sent }, Received)
-      return {
-        perSecond: got.received / ((got.lastNanos - startedNanos) / 1e9),
-        sent,
-        received: got.received,
-        publisherMicros: cpuMicros / sent,
-        subscriberMicros: got.cpuMicros / got.received
-      }
-    })
-  }
+/** The figure of most lines. */
+export const rate = (sample: Sample): number => sample.perSecond
+
+/** A subscriber and its publisher. */
+export interface Ends {
+  readonly subscriber: Worker
+  readonly publisher: Worker
+}
+
+/** A side that publishes as fast as it can for the time of a round. */
+export const side = (name: string, { publisher, subscriber }: Ends): Side<Sample> => ({
+  name,
+  round: Effect.fnUntraced(function*(millis: number): Effect.fn.Return<Sample, BenchFailed> {
+    yield* subscriber.ask({ do: "begin" }, Schema.Struct({}))
+    const { cpuMicros, sent, startedNanos } = yield* publisher.ask({ do: "publish", millis }, Published)
+    const got = yield* subscriber.ask({ do: "await", count: sent }, Received)
+    return {
+      perSecond: got.received / ((got.lastNanos - startedNanos) / 1e9),
+      sent,
+      received: got.received,
+      publisherMicros: cpuMicros / sent,
+      subscriberMicros: got.cpuMicros / got.received
+    }
+  })
 })
 
 /** Says how many payloads did not arrive. */
@@ -77,6 +76,9 @@ export const losses = (samples: ReadonlyMap<string, ReadonlyArray<Sample>>): str
     .flatMap(([name, text]) => text === undefined ? [] : [`${name}: ${text}`])
   return texts.length === 0 ? undefined : texts.join(", ")
 }
+
+/** "0.42 us": CPU time of a payload. */
+export const micros = (value: number): string => `${value.toFixed(2)} us`
 
 /** "1.24M/s", "31.2k/s" */
 export const perSecond = (value: number): string => {

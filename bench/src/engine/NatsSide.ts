@@ -14,71 +14,84 @@ export const server = (options: Nats.Options = {}): Effect.Effect<
   Scope.Scope
 > => Effect.mapError(Nats.make(options), (error) => new BenchFailed({ problem: error.message }))
 
-/** Who publishes, or subscribes. */
-export type Client =
+/** A program that publishes or subscribes. */
+interface Program {
+  readonly from: "node" | "go"
+  readonly role: string
+  readonly parameters: object
+}
+
+const node = (role: string, parameters: object = {}): Program => ({ from: "node", role, parameters })
+const go = (role: string, client: string): Program => ({ from: "go", role, parameters: { client } })
+
+const publishers = {
   /** `Transport` of `@kps/transport`, one payload per message. */
-  | "ours"
-  /** The client of the Go SDK. */
-  | "sdk"
+  "ours": node("publish", { packed: false }),
+  /** The same, with what `Packing.pack` makes of the payloads. */
+  "ours, packed": node("publish", { packed: true }),
+  /** The client of the Go SDK, one payload per message. */
+  "sdk": go("publish", "sdk"),
+  /** nats.go with the SDK's messages, 64 payloads in each: what a Go publisher could do, and the SDK's client does not. */
+  "sdk, packed": go("publish", "packed"),
   /** nats.go alone: the payload is the message. */
-  | "nats.go"
+  "nats.go": go("publish", "nats"),
   /** The JavaScript client alone: the payload is the message. */
-  | "plain"
-  /** The JavaScript client, with the generated codec. */
-  | "plainGenerated"
-  /** The JavaScript client, with our codec. */
-  | "plainHand"
-  /** nats.go with the SDK's message type: subscriber only, reads all payloads of a message. */
-  | "sdkMessage"
+  "plain": node("plainPublish", { codec: "none" }),
+  "plain, generated codec": node("plainPublish", { codec: "generated" }),
+  "plain, our codec": node("plainPublish", { codec: "hand" })
+}
 
-interface Route {
+const subscribers = {
+  /** `Transport` of `@kps/transport`. */
+  "ours": node("subscribe"),
+  /** The client of the Go SDK: hands over the first payload of a message alone. */
+  "sdk": go("subscribe", "sdk"),
+  /** nats.go with the SDK's messages: all payloads of a message. */
+  "sdk, packed": go("subscribe", "packed"),
+  "nats.go": go("subscribe", "nats"),
+  "plain": node("plainSubscribe", { codec: "none" }),
+  "plain, generated codec": node("plainSubscribe", { codec: "generated" }),
+  "plain, our codec": node("plainSubscribe", { codec: "hand" })
+}
+
+export type Publisher = keyof typeof publishers
+export type Subscriber = keyof typeof subscribers
+
+/** Starts one end of a route. */
+export const worker = (
+  { from, parameters, role }: Program,
+  route: { readonly url: string; readonly channel: string; readonly size: number }
+): Effect.Effect<Worker.Worker, BenchFailed, GoPeer | Scope.Scope> =>
+  from === "go"
+    ? Worker.go(role, { ...parameters, ...route }, { NATS_BROKER: route.url, PUSH_GW: "" })
+    : Worker.node(role, { ...parameters, ...route })
+
+export interface Options {
+  /** Of the nats-server. */
   readonly url: string
-  readonly channel: string
+  /** Of a payload, in bytes. */
   readonly size: number
+  readonly publisher: Publisher
+  readonly subscriber: Subscriber
 }
 
-const worker = (
-  role: "publish" | "subscribe",
-  client: Client,
-  route: Route
-): Effect.Effect<Worker.Worker, BenchFailed, GoPeer | Scope.Scope> => {
-  const go = (client: string) => Worker.go(role, { ...route, client }, { NATS_BROKER: route.url, PUSH_GW: "" })
-  const plain = (codec: string) =>
-    Worker.node(role === "publish" ? "plainPublish" : "plainSubscribe", { ...route, codec })
-  switch (client) {
-    case "ours":
-      return Worker.node(role, route)
-    case "sdk":
-      return go("sdk")
-    case "nats.go":
-      return go("nats")
-    case "sdkMessage":
-      return go("message")
-    case "plain":
-      return plain("none")
-    case "plainGenerated":
-      return plain("generated")
-    case "plainHand":
-      return plain("hand")
-  }
+/** Both ends, with a channel of their own; undefined where one of them is Go and Go is absent. */
+export const ends = (
+  name: string,
+  { publisher, size, subscriber, url }: Options
+): Effect.Effect<Flow.Ends | undefined, BenchFailed, GoPeer | Scope.Scope> => {
+  const route = { url, size, channel: name.replaceAll(/[^a-zA-Z0-9]+/g, "-") }
+  const [publish, subscribe] = [publishers[publisher], subscribers[subscriber]]
+  const start = Effect.map(
+    Effect.all([worker(subscribe, route), worker(publish, route)], { concurrency: 2 }),
+    ([subscriber, publisher]) => ({ subscriber, publisher })
+  )
+  return publish.from === "go" || subscribe.from === "go" ? Worker.whenGo(start) : start
 }
 
-const isGo = (client: Client) => client === "sdk" || client === "nats.go" || client === "sdkMessage"
-
-/** A publisher and a subscriber; undefined where one of them is Go and Go is absent. */
+/** A side whose throughput is measured. */
 export const make = (
   name: string,
-  options: {
-    readonly url: string
-    readonly size: number
-    readonly publisher: Client
-    readonly subscriber: Client
-  }
-): Effect.Effect<Side<Flow.Sample> | undefined, BenchFailed, GoPeer | Scope.Scope> => {
-  const route: Route = { url: options.url, size: options.size, channel: name.replaceAll(/[^a-zA-Z0-9]+/g, "-") }
-  const side = Flow.side(name, {
-    subscriber: worker("subscribe", options.subscriber, route),
-    publisher: worker("publish", options.publisher, route)
-  })
-  return isGo(options.publisher) || isGo(options.subscriber) ? Worker.whenGo(side) : side
-}
+  options: Options
+): Effect.Effect<Side<Flow.Sample> | undefined, BenchFailed, GoPeer | Scope.Scope> =>
+  Effect.map(ends(name, options), (ends) => ends === undefined ? undefined : Flow.side(name, ends))

@@ -38,6 +38,8 @@ export interface Outcome {
 export interface Case {
   /** For the progress report: "16 B". */
   readonly name: string
+  /** Whether a quick run has it; the others of the row run the same code. Default: true. */
+  readonly inQuick?: boolean
   /** Its processes end with its scope. */
   readonly run: Effect.Effect<Outcome, BenchFailed, GoPeer | Scope.Scope>
 }

@@ -22,6 +22,7 @@ export const rows = Effect.fnUntraced(function*(
   let complete = true
   for (const row of chosen) {
     for (const one of row.cases) {
+      if (quick && one.inQuick === false) continue
       const started = process.hrtime.bigint()
       const outcome = yield* Effect.result(Effect.scoped(one.run))
       const seconds = (Number(process.hrtime.bigint() - started) / 1e9).toFixed(1)

@@ -105,7 +105,6 @@ export const node = (
     `${role} ${JSON.stringify(parameters)}`,
     process.execPath,
     [
-      "--enable-source-maps",
       ...(options.nodeArgs ?? []),
       // beside the bundle, dist/main.js
       fileURLToPath(new URL(`./roles/${role}.js`, import.meta.url)),

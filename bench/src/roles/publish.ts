@@ -1,13 +1,18 @@
 /** Our publisher: `Transport.publishAll` with arrays of messages, as a source gives them. */
-import { Channel, NatsTransport, Transport } from "@kps/transport"
+import { Channel, NatsTransport, Packing, Transport } from "@kps/transport"
 import { Clock, Context, Effect, Schema } from "effect"
 import * as Role from "../engine/Role.ts"
 
-const Parameters = Schema.Struct({ url: Schema.String, channel: Channel.ChannelName, size: Schema.Int })
+const Parameters = Schema.Struct({
+  url: Schema.String,
+  channel: Channel.ChannelName,
+  size: Schema.Int,
+  packed: Schema.Boolean
+})
 
 Role.main(
   Parameters,
-  Effect.fnUntraced(function*({ channel, size, url }) {
+  Effect.fnUntraced(function*({ channel, packed, size, url }) {
     const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
     const payload = new Uint8Array(size).fill(7)
     const batch = Math.max(1, Math.min(256, Math.floor(524_288 / size)))
@@ -19,8 +24,11 @@ Role.main(
           let sent = 0
           while (Role.monotonicNanos() - startedNanos < millis * 1e6) {
             const timestampNanos = yield* Clock.currentTimeNanos
-            const messages: Array<Channel.Message> = []
-            for (let i = 0; i < batch; i++) messages.push({ payloads: [payload], timestampNanos })
+            const payloads: Array<Uint8Array> = []
+            for (let i = 0; i < batch; i++) payloads.push(payload)
+            const messages = packed
+              ? Packing.pack(payloads, timestampNanos)
+              : payloads.map((payload) => ({ payloads: [payload], timestampNanos }))
             yield* transport.publishAll(channel, messages)
             sent += batch
           }

@@ -2,5 +2,8 @@
 import type { Row } from "../engine/Row.ts"
 import { P1 } from "./P1.ts"
 import { P12 } from "./P12.ts"
+import { P2 } from "./P2.ts"
+import { P3 } from "./P3.ts"
+import { P4 } from "./P4.ts"
 
-export const rows: ReadonlyArray<Row> = [P1, P12]
+export const rows: ReadonlyArray<Row> = [P1, P2, P3, P4, P12]
