@@ -18,8 +18,9 @@ export const layer = (settings: Settings): Layer.Layer<
   Layer.Error<ReturnType<typeof ConnectorServer.layer>>,
   Transport.Transport | LogLevels
 > => {
-  const { connectorId, errors, host, port, reflection = true, secretsFolder, setPayload, tls } = settings
-  return ConnectorServer.layer(NatsConnector, { connectorId, errors, host, port, reflection, setPayload, tls }).pipe(
+  const { connectorId, errors, host, packing, port, reflection = true, secretsFolder, setPayload, tls } = settings
+  const served = { connectorId, errors, host, packing, port, reflection, setPayload, tls }
+  return ConnectorServer.layer(NatsConnector, served).pipe(
     Layer.provide(NatsConnectorLive.layer),
     Layer.provide([
       Brokers.layer({ name: `${NatsConnector.name} ${connectorId}` }).pipe(

@@ -3,7 +3,7 @@
  *
  * `node:util` parses the flags; a CLI library would double the time to ready.
  */
-import type { ConnectorServer } from "@kps/server"
+import { type ConnectorServer, StreamPacking } from "@kps/server"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -29,6 +29,8 @@ export interface Settings {
   readonly telemetry?: boolean
   /** Whether clients can ask for the contract. Default: true. */
   readonly reflection?: boolean
+  /** Which ingress streams pack. Default: none. */
+  readonly packing?: StreamPacking.Options | undefined
 }
 
 export type Command =
@@ -78,6 +80,8 @@ Environment:
   KPS_ERRORS                 inBand (default) or grpc: how errors reach the caller
   KPS_SET_PAYLOAD            perKind (default) or replaceAll: what a SetPayload replaces
   KPS_REFLECTION             on (default) or off: gRPC server reflection
+  KPS_PACKING                off (default), on, or limits, also for single streams: many payloads in one message,
+                             such as on;line-1:off or line-1:maxBytes=16384,maxPayloads=64
   KPS_METRICS_PORT           as --metrics-port, where that is not given
   PUSH_GW                    Prometheus push gateway for the two counters of the original SDK
   OTEL_EXPORTER_OTLP_ENDPOINT and the like
@@ -165,6 +169,8 @@ export const parse = (
   if (Result.isFailure(setPayload)) return Result.fail(setPayload.failure)
   const reflection = oneOf("KPS_REFLECTION", variable("KPS_REFLECTION"), ["on", "off"])
   if (Result.isFailure(reflection)) return Result.fail(reflection.failure)
+  const packing = StreamPacking.parse(variable("KPS_PACKING") ?? "off")
+  if (Result.isFailure(packing)) return usage(`KPS_PACKING: ${packing.failure}`)
   const telemetry = variable("OTEL_SDK_DISABLED")?.toLowerCase() !== "true" &&
     ["", "TRACES_", "METRICS_", "LOGS_"].some((one) => variable(`OTEL_EXPORTER_OTLP_${one}ENDPOINT`) !== undefined)
 
@@ -184,7 +190,8 @@ export const parse = (
       metrics: metricsPort.success === undefined ? undefined : { host: metricsHost, port: metricsPort.success },
       pushGateway: variable("PUSH_GW"),
       telemetry,
-      reflection: reflection.success === "on"
+      reflection: reflection.success === "on",
+      packing: packing.success
     }
   })
 }

@@ -36,7 +36,8 @@ const settings = {
   errors: "inBand",
   setPayload: "perKind",
   secretsFolder: "/no/secrets",
-  pushGateway: undefined
+  pushGateway: undefined,
+  packing: { streams: { packed: "on" } }
 } as const
 
 /** What is logged, for the canary and the log level. */
@@ -96,6 +97,28 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector"), () => {
           "connection closed",
           Effect.map(connectionNames(outside.monitorUrl), (names) => !names.includes("natsconnector c-1"))
         )
+      }).pipe(Effect.scoped))
+
+    it.effect("packs the streams that it is told to, and no others", () =>
+      Effect.gen(function*() {
+        const { client, outside, pipelines, world } = yield* sides
+        const both = ["packed", "plain"] as const
+        yield* client.setStreams(
+          both.map((id) => stream(id, "INGRESS", { subject: "nats_packing", broker: outside.url }))
+        )
+        const frames = { packed: yield* collect(pipelines, "ch.packed"), plain: yield* collect(pipelines, "ch.plain") }
+        const texts = {
+          packed: yield* collectChannel(pipelines, "ch.packed"),
+          plain: yield* collectChannel(pipelines, "ch.plain")
+        }
+        const sent = Array.from({ length: 1_000 }, (_, i) => `${i}`)
+        for (const text of sent) world.publish("nats_packing", text)
+
+        yield* until("all through", Effect.sync(() => both.every((id) => texts[id].length >= 1_000)))
+        assert.deepStrictEqual(texts, { packed: sent, plain: sent })
+        assert.strictEqual(frames.plain.length, 1_000)
+        assert.isBelow(frames.packed.length, 200)
+        yield* client.setPayload([])
       }).pipe(Effect.scoped))
 
     it.effect(

@@ -27,7 +27,8 @@ describe("Settings", () => {
       metrics: undefined,
       pushGateway: undefined,
       telemetry: false,
-      reflection: true
+      reflection: true,
+      packing: { all: "off", streams: {} }
     })
   })
 
@@ -57,6 +58,7 @@ describe("Settings", () => {
       KPS_SECRETS_DIR: "/run/secrets",
       KPS_METRICS_PORT: "9100",
       KPS_REFLECTION: "off",
+      KPS_PACKING: "on;line-1:maxPayloads=8",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
       PUSH_GW: "push:9091"
     })
@@ -72,7 +74,8 @@ describe("Settings", () => {
       metrics: { host: "127.0.0.1", port: 9100 },
       pushGateway: "push:9091",
       telemetry: true,
-      reflection: false
+      reflection: false,
+      packing: { all: "on", streams: { "line-1": { maxPayloads: 8 } } }
     })
   })
 
@@ -148,6 +151,10 @@ describe("Settings", () => {
       problem(["--metrics-host", "a/b"]),
       "flag --metrics-host is \"a/b\": want an address or a host name"
     )
+    assert.strictEqual(
+      problem([], { KPS_PACKING: "line-1:maxBytes=0" }),
+      "KPS_PACKING: maxBytes is 0, want a whole number from 1 to 1048576"
+    )
     assert.strictEqual(problem([], { KPS_REFLECTION: "yes" }), "KPS_REFLECTION is \"yes\": want \"on\" or \"off\"")
     assert.strictEqual(problem(["--prot", "1"]), "unknown flag \"--prot\"")
     assert.strictEqual(problem(["--toString"]), "unknown flag \"--toString\"")
@@ -212,6 +219,7 @@ describe("Settings", () => {
         "KPS_ERRORS",
         "KPS_SET_PAYLOAD",
         "KPS_REFLECTION",
+        "KPS_PACKING",
         "--metrics-port",
         "--metrics-host",
         "KPS_METRICS_PORT",

@@ -5,16 +5,18 @@
  * @since 0.1.0
  */
 import type { Connector, Delivery } from "@kps/connector"
-import type { TransportError } from "@kps/transport"
+import { type Channel, Packing, type TransportError } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Messages from "./Messages.ts"
 import * as Reading from "./Reading.ts"
 import { fromTransport, type GivenUp, TransportFailed } from "./StreamFault.ts"
+import type { StreamTransport } from "./StreamTransport.ts"
 import type { Supervision } from "./Supervision.ts"
-import { type Entry, type Tracked, Window } from "./Window.ts"
+import { type Batch, type Entry, type Unsettled, Window } from "./Window.ts"
 
 /**
  * Where a resumable source is to go on, encoded: it outlives tries, not a change of the stream's parameters.
@@ -32,7 +34,7 @@ export interface Position {
  * **Details**
  *
  * While a round trip to the broker is under way, up to 4,096 payloads or 1 MiB are read ahead; they go with the next
- * one. When the broker goes away before it has taken all of a round, all of it is published again, in order: repeats
+ * one, and are packed together where the stream packs. When the broker goes away before it has taken all of a round, all of it is published again, in order: repeats
  * are possible, gaps are not. An array of which a payload had to be dropped, and what is not settled when the stream
  * stops, is given back by `nack`.
  *
@@ -117,10 +119,10 @@ const pump = <T extends Sourced>(
     })
     const settle = Effect.gen(function*() {
       while (true) {
-        const entries = yield* window.next
-        yield* publish(entries.flatMap((entry) => entry.messages), stream)
+        const batch = yield* window.next
+        yield* publish(messagesOf(batch.entries, stream.transport), 0, batch, stream)
         if (!stream.report.isHealthy) yield* stream.well
-        yield* settling.settle(entries, window)
+        yield* settling.settle(batch.entries, window)
         window.finish()
       }
     })
@@ -136,60 +138,79 @@ const pump = <T extends Sourced>(
     )
   })
 
-/** Succeeds when the broker has taken everything that is not too large. */
-const publish = <T>(
-  messages: ReadonlyArray<Tracked<T>>,
+/**
+ * Unpacked, each entry with its own timestamp; packed, over the entries, with that of the first. What is packed is what
+ * was read during the last round trip.
+ */
+const messagesOf = <T extends Sourced>(
+  entries: ReadonlyArray<Entry<T>>,
+  transport: StreamTransport
+): ReadonlyArray<Channel.Message> => {
+  if (transport.packing === undefined) {
+    return entries.flatMap(({ taken, timestampNanos }) => transport.messagesOf(taken.payloads, timestampNanos))
+  }
+  return transport.messagesOf(entries.flatMap(({ taken }) => taken.payloads), entries[0]!.timestampNanos)
+}
+
+/** Succeeds when the broker has taken everything that is not too large. `from` is the index of the first payload. */
+const publish = <T extends Sourced>(
+  messages: ReadonlyArray<Channel.Message>,
+  from: number,
+  batch: Batch<T>,
   stream: Supervision
 ): Effect.Effect<void, TransportFailed | GivenUp> =>
   Effect.matchEffect(stream.transport.publishConfirmed(messages), {
     onSuccess: () => {
-      handedOver(messages, messages.length, stream)
+      handedOver(Packing.payloadCount(messages), from, batch, stream)
       return Effect.void
     },
-    onFailure: (error) => recover(messages, error, stream)
+    onFailure: (error) => recover(messages, from, error, batch, stream)
   })
 
-const recover = Effect.fnUntraced(function*<T>(
-  messages: ReadonlyArray<Tracked<T>>,
+const recover = Effect.fnUntraced(function*<T extends Sourced>(
+  messages: ReadonlyArray<Channel.Message>,
+  from: number,
   first: TransportError.TransportError,
+  batch: Batch<T>,
   stream: Supervision
 ): Effect.fn.Return<void, TransportFailed | GivenUp> {
   let error = first
   while (true) {
     if (error.reason._tag === "MessageTooLarge") {
-      if (messages.length === 1) {
-        messages[0]!.entry.dropped++
+      const halves = Messages.halves(messages)
+      if (halves === undefined) {
+        batch.drop(from)
         return stream.report.droppedItems(1, error.message)
       }
-      const half = messages.length >> 1
-      yield* publish(messages.slice(0, half), stream)
-      return yield* publish(messages.slice(half), stream)
+      yield* publish(halves[0], from, batch, stream)
+      return yield* publish(halves[1], from + Packing.payloadCount(halves[0]), batch, stream)
     }
-    if (error.reason._tag === "NotConnected") handedOver(messages, error.reason.handedOver, stream)
+    if (error.reason._tag === "NotConnected") {
+      handedOver(Packing.payloadCount(messages, 0, error.reason.handedOver), from, batch, stream)
+    }
     const failure = new TransportFailed({ operation: "publish", error })
     const fault = fromTransport(failure)
     if (fault.action !== "retry") return yield* failure
     yield* stream.backOff(fault)
     const result = yield* Effect.result(stream.transport.publishConfirmed(messages))
-    if (result._tag === "Success") return handedOver(messages, messages.length, stream)
+    if (result._tag === "Success") return handedOver(Packing.payloadCount(messages), from, batch, stream)
     error = result.failure
   }
 })
 
-const handedOver = <T>(messages: ReadonlyArray<Tracked<T>>, count: number, stream: Supervision): void => {
+const handedOver = <T extends Sourced>(count: number, from: number, batch: Batch<T>, stream: Supervision): void => {
   stream.report.stats.published += count
-  for (let i = 0; i < count; i++) messages[i]!.handedOver = true
+  batch.reached = Math.max(batch.reached, from + count)
 }
 
 /** In order. One that cannot be given back does not keep the others from it. */
 const giveBack = <T extends Sourced>(
-  entries: ReadonlyArray<Entry<T>>,
+  rest: ReadonlyArray<Unsettled<T>>,
   stream: Supervision,
   settling: Settling<T>
 ) =>
-  Effect.forEach(entries, (entry) => {
-    const never = entry.messages.filter((message) => !message.handedOver).length
-    stream.report.stats.dropped += never - entry.dropped
+  Effect.forEach(rest, ({ entry, untouched }) => {
+    stream.report.stats.dropped += untouched
     return Effect.catchCause(settling.giveBack(entry), (cause) =>
       Effect.annotateLogs(Effect.logDebug("cannot give back", cause), { streamId: stream.streamId }))
   }, { discard: true })

@@ -4,42 +4,38 @@
  * @since 0.1.0
  */
 import type { Connector, Delivery } from "@kps/connector"
-import type { Channel, TransportError } from "@kps/transport"
+import { type Channel, Packing, type TransportError } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Messages from "./Messages.ts"
+import { Pile } from "./Pile.ts"
 import * as Reading from "./Reading.ts"
 import { fromTransport, type GivenUp, TransportFailed } from "./StreamFault.ts"
 import type { Supervision } from "./Supervision.ts"
 
+type Lossy = Extract<Delivery.Source<Connector.Tagged, Scope.Scope>, { readonly _tag: "Lossy" }>
+
 /**
- * Publishes what a source gives, array by array, until it ends.
+ * Publishes what a source gives until it ends.
  *
  * **Details**
  *
- * Each payload is a message of its own; an array is stamped with one reading of the clock. While the broker is away
- * nothing is read; what was not handed over is published when it is back, what was is not published again.
+ * Where the stream does not pack, array by array: each payload is a message of its own, an array is stamped with one
+ * reading of the clock. Where it packs, what the source gives in one turn of the event loop is packed together, and
+ * stamped once. While the broker is away nothing is read; what was not handed over is published when it is back, what
+ * was is not published again.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const run = (
-  { drain, payloads }: Extract<Delivery.Source<Connector.Tagged, Scope.Scope>, { readonly _tag: "Lossy" }>,
-  stream: Supervision
-): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
+export const run = (source: Lossy, stream: Supervision): Effect.Effect<void, Connector.Tagged, Scope.Scope> =>
   Effect.suspend(() => {
     const { counts, stats } = stream.report
     const inHand = () => stats.received - stats.published - stats.dropped
     const before = inHand()
     counts.inFlight = () => inHand() - before
-    return Reading.run(payloads, {
-      draining: stream.draining,
-      drain,
-      take: (array) => {
-        stats.received += array.length
-        return Messages.inSlices(array, stream.clock, (messages) => publish(messages, stream))
-      }
-    }).pipe(
+    const pumped = stream.transport.packing === undefined ? asItComes(source, stream) : piled(source, stream)
+    return pumped.pipe(
       Effect.andThen(flush(stream)),
       Effect.ensuring(Effect.sync(() => {
         // What was read and not handed over is lost with the stream.
@@ -49,13 +45,49 @@ export const run = (
     )
   })
 
+const asItComes = ({ drain, payloads }: Lossy, stream: Supervision) =>
+  Reading.run(payloads, {
+    draining: stream.draining,
+    drain,
+    take: (array) => {
+      stream.report.stats.received += array.length
+      const now = stream.clock.currentTimeNanosUnsafe()
+      return Messages.inSlices(array, (slice) => publish(stream.transport.messagesOf(slice, now), stream))
+    }
+  })
+
+const piled = ({ drain, payloads }: Lossy, stream: Supervision) => {
+  const pile = new Pile(stream.clock)
+  const read = Reading.run(payloads, {
+    draining: stream.draining,
+    drain,
+    take: (array) => {
+      stream.report.stats.received += array.length
+      return Messages.inSlices(array, (slice) => pile.add(slice))
+    }
+  })
+  const publishing = Effect.gen(function*() {
+    while (true) {
+      const taken = yield* pile.next
+      yield* publish(stream.transport.messagesOf(taken.payloads, taken.timestampNanos), stream)
+      pile.finish()
+    }
+  })
+  return read.pipe(
+    // What a source gave before it failed is published before that is looked at.
+    Effect.catchCause((cause) => Effect.andThen(pile.whenEmpty, Effect.failCause(cause))),
+    Effect.andThen(pile.whenEmpty),
+    Effect.raceFirst(publishing)
+  )
+}
+
 const publish = (
   messages: ReadonlyArray<Channel.Message>,
   stream: Supervision
 ): Effect.Effect<void, TransportFailed | GivenUp> =>
   Effect.matchEffect(stream.transport.publishAll(messages), {
     onSuccess: () => {
-      stream.report.stats.published += messages.length
+      stream.report.stats.published += Packing.payloadCount(messages)
       return stream.report.isHealthy ? Effect.void : stream.well
     },
     onFailure: (error) => recover(messages, error, stream)
@@ -71,19 +103,19 @@ const recover = Effect.fnUntraced(function*(
   let error = first
   while (true) {
     if (error.reason._tag === "MessageTooLarge") {
-      if (rest.length === 1) return stream.report.droppedItems(1, error.message)
-      const half = rest.length >> 1
-      yield* publish(rest.slice(0, half), stream)
-      return yield* publish(rest.slice(half), stream)
+      const halves = Messages.halves(rest)
+      if (halves === undefined) return stream.report.droppedItems(1, error.message)
+      yield* publish(halves[0], stream)
+      return yield* publish(halves[1], stream)
     }
     const handedOver = error.reason._tag === "NotConnected" ? error.reason.handedOver : 0
-    stats.published += handedOver
+    stats.published += Packing.payloadCount(rest, 0, handedOver)
     rest = rest.slice(handedOver)
     yield* wait(error, stream)
     if (rest.length === 0) return yield* stream.well
     const result = yield* Effect.result(stream.transport.publishAll(rest))
     if (result._tag === "Success") {
-      stats.published += rest.length
+      stats.published += Packing.payloadCount(rest)
       return yield* stream.well
     }
     error = result.failure

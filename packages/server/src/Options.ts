@@ -5,7 +5,11 @@
  */
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as StreamPacking from "./StreamPacking.ts"
 import type * as Tls from "./Tls.ts"
 
 /**
@@ -40,6 +44,11 @@ export interface Options {
   readonly config?: "merge" | "replace"
   /** Whether clients that have no proto file can ask for the contract (gRPC server reflection). Default: true. */
   readonly reflection?: boolean
+  /**
+   * Which ingress streams pack many payloads into one message, and how far. Default: none does, for the sake of consumers
+   * that read only the first payload of a message.
+   */
+  readonly packing?: StreamPacking.Options | undefined
 }
 
 /**
@@ -101,16 +110,27 @@ const tls: Config.Config<Tls.Options | undefined> = Config.flatMap(
       })
 )
 
+const packing: Config.Config<StreamPacking.Options | undefined> = Config.schema(
+  Schema.String.check(
+    Schema.makeFilter((text) => Result.match(StreamPacking.parse(text), { onFailure: identity, onSuccess: () => true }))
+  ),
+  "KPS_PACKING"
+).pipe(
+  Config.map((text) => Result.getOrThrow(StreamPacking.parse(text))),
+  Config.withDefault(undefined)
+)
+
 /**
  * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
- * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), and for TLS `KPS_TLS_CERT`,
- * `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or PEM.
+ * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), `KPS_PACKING` (see
+ * `StreamPacking.parse`), and for TLS `KPS_TLS_CERT`, `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or
+ * PEM.
  *
  * @category configuration
  * @since 0.1.0
  */
 export const config: Config.Config<
-  Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">> & Pick<Options, "tls">
+  Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">> & Pick<Options, "tls" | "packing">
 > = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
@@ -121,5 +141,6 @@ export const config: Config.Config<
     Config.withDefault("on" as const),
     Config.map((value) => value === "on")
   ),
+  packing,
   tls
 })

@@ -16,6 +16,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
 import type { StreamFailure, StreamOutcome, StreamReading, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
@@ -84,6 +85,8 @@ export interface Options {
    * Default: the connector's name.
    */
   readonly connectorId?: string
+  /** Which ingress streams pack many payloads into one message. Default: none. */
+  readonly packing?: StreamPacking.Options | undefined
 }
 
 /**
@@ -126,6 +129,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     bound,
     failures: connector.definition.failures,
     connection,
+    packingOf: StreamPacking.make(options.packing),
     clock,
     desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
   }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connector, Delivery } from "@kps/connector"
-import type { TransportError } from "@kps/transport"
+import type { Packing, TransportError } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -43,6 +43,8 @@ export interface Environment {
   readonly bound: Connector.Bound<unknown, unknown>
   readonly failures: Failures
   readonly connection: Connection
+  /** By which limits an ingress stream packs, by its id. */
+  readonly packingOf: (streamId: string) => Packing.Packing | undefined
   readonly clock: Clock.Clock
   readonly desk: Desk
 }
@@ -130,10 +132,11 @@ export class StreamRunner {
     const { clock, connection, desk, failures, instance } = this.environment
     this.phase = { _tag: "Starting" }
     this.settled = Deferred.makeUnsafe()
+    const packing = this.environment.packingOf(this.spec.id)
     const stream: Supervision = {
       instance,
       streamId: this.spec.id,
-      transport: new StreamTransport(connection, this.spec.channel, this.counts.onUncertain),
+      transport: new StreamTransport(connection, this.spec.channel, { onUncertain: this.counts.onUncertain, packing }),
       report: this.report,
       failures,
       clock,

@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import type { Channel, TransportError } from "@kps/transport"
-import { Transport } from "@kps/transport"
+import { Packing, Transport } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Messages from "./Messages.ts"
 import { TransportFailed } from "./StreamFault.ts"
 
 /**
@@ -24,6 +25,8 @@ export interface Connection {
   readonly lost: () => TransportError.TransportError | undefined
   /** Succeeds as soon as it is there. */
   readonly whenConnected: Effect.Effect<void>
+  /** The largest message the broker takes, encoded, in bytes, as far as it was heard of. */
+  readonly maxPayloadBytes: () => number
 }
 
 /**
@@ -38,10 +41,12 @@ export const watch = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Connection, never, Scope.Scope> {
   const latch = Latch.makeUnsafe()
   let lost: TransportError.TransportError | undefined
+  let maxPayloadBytes = Infinity
   yield* transport.statusChanges.pipe(
     Stream.runForEach((status) => {
       const before = lost
       lost = lostOf(status)
+      if (status._tag === "Connected") maxPayloadBytes = status.maxPayloadBytes
       if (lost === undefined) latch.openUnsafe()
       else latch.closeUnsafe()
       // An instant is not worth a change: the text of the error is.
@@ -49,12 +54,21 @@ export const watch = Effect.fnUntraced(function*(
     }),
     Effect.forkScoped
   )
-  return { transport, lost: () => lost, whenConnected: latch.await }
+  return { transport, lost: () => lost, whenConnected: latch.await, maxPayloadBytes: () => maxPayloadBytes }
 })
 
 /** A closed transport does not come back: its own operations say so. */
 const lostOf = (status: Transport.ConnectionStatus): TransportError.TransportError | undefined =>
   status._tag === "Disconnected" ? status.cause : undefined
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Transport.PublishOptions {
+  /** Default: each payload is a message of its own. */
+  readonly packing?: Packing.Packing | undefined
+}
 
 /**
  * The transport in the hands of one stream.
@@ -72,17 +86,16 @@ export class StreamTransport {
   readonly scope = Scope.makeUnsafe()
   readonly connection: Connection
   readonly channel: Channel.ChannelName
+  /** By which limits payloads are packed into messages; `undefined`: each is a message of its own. */
+  readonly packing: Packing.Packing | undefined
   private readonly options: Transport.PublishOptions
   private ended = false
 
-  /** `onUncertain`: as the transport's option of that name, for all that is published. */
-  constructor(
-    connection: Connection,
-    channel: Channel.ChannelName,
-    onUncertain?: Transport.PublishOptions["onUncertain"]
-  ) {
+  constructor(connection: Connection, channel: Channel.ChannelName, options: Options = {}) {
+    const { onUncertain, packing } = options
     this.connection = connection
     this.channel = channel
+    this.packing = packing
     this.options = onUncertain === undefined ? {} : { onUncertain }
   }
 
@@ -103,6 +116,13 @@ export class StreamTransport {
         ? Effect.fail(new TransportFailed({ operation: "connect", error: status.cause }))
         : Effect.void)
   )
+
+  /** Payloads as messages with one timestamp: packed, if they are to be, also within what the broker takes. */
+  messagesOf(payloads: ReadonlyArray<Uint8Array>, timestampNanos: bigint): ReadonlyArray<Channel.Message> {
+    if (this.packing === undefined) return Messages.single(payloads, timestampNanos)
+    const maxBytes = Math.min(this.packing.maxBytes, this.connection.maxPayloadBytes())
+    return Packing.pack(payloads, timestampNanos, { ...this.packing, maxBytes })
+  }
 
   /** As the transport's `publishAll`. */
   publishAll(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { Channel } from "@kps/transport"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -13,17 +12,6 @@ const maxPayloads = 4_096
 const maxBytes = 1_048_576
 
 /**
- * A message that knows which array it came with.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Tracked<T> extends Channel.Message {
-  readonly entry: Entry<T>
-  handedOver: boolean
-}
-
-/**
  * One array of a source, to be settled as a whole.
  *
  * @category models
@@ -31,9 +19,52 @@ export interface Tracked<T> extends Channel.Message {
  */
 export interface Entry<T> {
   readonly taken: T
-  readonly messages: ReadonlyArray<Tracked<T>>
-  /** How many of its messages were given up. */
+  /** When it was read, nanoseconds since the Unix epoch. */
+  readonly timestampNanos: bigint
+  /** How many of its payloads were given up. */
   dropped: number
+}
+
+type Sourced = { readonly payloads: ReadonlyArray<Uint8Array> }
+
+/**
+ * Entries that are published and settled together. Their payloads are known by their index over all of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Batch<T extends Sourced> {
+  readonly entries: ReadonlyArray<Entry<T>>
+  /** The payloads before this index were handed over at least once, or given up. */
+  reached = 0
+
+  constructor(entries: ReadonlyArray<Entry<T>>) {
+    this.entries = entries
+  }
+
+  /** Gives up one payload. */
+  drop(index: number): void {
+    let from = 0
+    for (const entry of this.entries) {
+      from += entry.taken.payloads.length
+      if (index >= from) continue
+      entry.dropped++
+      break
+    }
+    this.reached = Math.max(this.reached, index + 1)
+  }
+}
+
+/**
+ * An entry that nobody settled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Unsettled<T> {
+  readonly entry: Entry<T>
+  /** How many of its payloads were neither handed over nor given up. */
+  readonly untouched: number
 }
 
 /**
@@ -42,13 +73,13 @@ export interface Entry<T> {
  * @category models
  * @since 0.1.0
  */
-export class Window<T extends { readonly payloads: ReadonlyArray<Uint8Array> }> {
+export class Window<T extends Sourced> {
   private readonly clock: Clock.Clock
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private readonly empty = Latch.makeUnsafe(true)
   private entries: Array<Entry<T>> = []
-  private batch: ReadonlyArray<Entry<T>> = []
+  private batch = new Batch<T>([])
   private settled = 0
   private payloads = 0
   private bytes = 0
@@ -61,14 +92,10 @@ export class Window<T extends { readonly payloads: ReadonlyArray<Uint8Array> }> 
   add(taken: ReadonlyArray<T>): void {
     const timestampNanos = this.clock.currentTimeNanosUnsafe()
     for (const one of taken) {
-      const messages: Array<Tracked<T>> = []
-      const entry: Entry<T> = { taken: one, messages, dropped: 0 }
-      for (const payload of one.payloads) {
-        messages.push({ payloads: [payload], timestampNanos, entry, handedOver: false })
-        this.bytes += payload.byteLength
-      }
-      this.payloads += messages.length
-      this.entries.push(entry)
+      const { payloads } = one
+      this.entries.push({ taken: one, timestampNanos, dropped: 0 })
+      this.payloads += payloads.length
+      for (let i = 0; i < payloads.length; i++) this.bytes += payloads[i]!.byteLength
     }
     this.empty.closeUnsafe()
     this.some.openUnsafe()
@@ -86,9 +113,9 @@ export class Window<T extends { readonly payloads: ReadonlyArray<Uint8Array> }> 
   }
 
   /** Everything that was added since the last batch, when there is something. Only after the last one was settled. */
-  readonly next: Effect.Effect<ReadonlyArray<Entry<T>>> = Effect.suspend(() =>
+  readonly next: Effect.Effect<Batch<T>> = Effect.suspend(() =>
     Effect.map(this.some.await, () => {
-      this.batch = this.entries
+      this.batch = new Batch(this.entries)
       this.entries = []
       this.settled = 0
       this.payloads = 0
@@ -106,19 +133,29 @@ export class Window<T extends { readonly payloads: ReadonlyArray<Uint8Array> }> 
 
   /** The whole batch is settled. */
   finish(): void {
-    this.batch = []
+    this.batch = new Batch<T>([])
+    this.settled = 0
     if (this.entries.length === 0) this.empty.openUnsafe()
   }
 
   /** How many payloads nobody settled. */
   get length(): number {
     let length = this.payloads
-    for (let i = this.settled; i < this.batch.length; i++) length += this.batch[i]!.messages.length
+    const { entries } = this.batch
+    for (let i = this.settled; i < entries.length; i++) length += entries[i]!.taken.payloads.length
     return length
   }
 
   /** What nobody settled, oldest first. */
-  get rest(): ReadonlyArray<Entry<T>> {
-    return [...this.batch.slice(this.settled), ...this.entries]
+  get rest(): ReadonlyArray<Unsettled<T>> {
+    const rest: Array<Unsettled<T>> = []
+    let to = 0
+    for (const [i, entry] of this.batch.entries.entries()) {
+      const { length } = entry.taken.payloads
+      to += length
+      if (i >= this.settled) rest.push({ entry, untouched: Math.min(length, Math.max(0, to - this.batch.reached)) })
+    }
+    for (const entry of this.entries) rest.push({ entry, untouched: entry.taken.payloads.length })
+    return rest
   }
 }

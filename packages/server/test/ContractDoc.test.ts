@@ -39,6 +39,7 @@ describe("docs/contract.md", () => {
         errors: "inBand",
         setPayload: "perKind",
         reflection: true,
+        packing: undefined,
         tls: undefined
       })
       assert.deepStrictEqual(
@@ -46,9 +47,17 @@ describe("docs/contract.md", () => {
           CONNECTOR_INSTANCE_ID: "c",
           KPS_ERRORS: "grpc",
           KPS_SET_PAYLOAD: "replaceAll",
-          KPS_REFLECTION: "off"
+          KPS_REFLECTION: "off",
+          KPS_PACKING: "on"
         }),
-        { connectorId: "c", errors: "grpc", setPayload: "replaceAll", reflection: false, tls: undefined }
+        {
+          connectorId: "c",
+          errors: "grpc",
+          setPayload: "replaceAll",
+          reflection: false,
+          packing: { all: "on", streams: {} },
+          tls: undefined
+        }
       )
       const { tls } = yield* read({
         CONNECTOR_INSTANCE_ID: "c",
@@ -63,7 +72,7 @@ describe("docs/contract.md", () => {
         assert.match(only.message, name === "KPS_TLS_CERT" ? /KPS_TLS_KEY/ : /KPS_TLS_CERT/)
         assert.include(document, `\`${name}\``)
       }
-      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD", "KPS_REFLECTION"]) {
+      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD", "KPS_REFLECTION", "KPS_PACKING"]) {
         const wrong = { CONNECTOR_INSTANCE_ID: "c", [name]: name === "CONNECTOR_INSTANCE_ID" ? "" : "loud" }
         assert.include((yield* Effect.flip(read(wrong))).message, name)
         assert.include(document, `| \`${name}\` |`)
