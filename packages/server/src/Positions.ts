@@ -1,0 +1,145 @@
+/**
+ * How far resumable sources have come, by connector instance and stream.
+ *
+ * @since 0.1.0
+ */
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { type Bucket, Buckets, type Entry, layerMemory as bucketsMemory } from "./Bucket.ts"
+import * as Key from "./Key.ts"
+import { StateError, ValueTooLarge } from "./StateError.ts"
+import * as Stored from "./Stored.ts"
+
+/**
+ * The position of one stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Saved {
+  readonly instance: string
+  readonly stream: string
+  /** As the source's codec encoded it. */
+  readonly position: Schema.MutableJson
+  /** When it was saved, by the clock of whoever saved it: milliseconds since the Unix epoch. For people. */
+  readonly savedAtMillis: number
+  readonly revision: number
+}
+
+/**
+ * The largest position that is kept, in bytes as it is stored.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxBytes = 524_288
+
+/**
+ * Service that keeps positions.
+ *
+ * **Details**
+ *
+ * A position is what its source makes of it; here it is any JSON. One that is damaged, or of a later version of this
+ * software, is an error (`Unreadable`) and never taken for an absent one: a source that began anew would read everything
+ * again, one that went on from a wrong place would skip. `reset` takes it away.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Positions extends Context.Service<Positions, {
+  readonly get: (instance: string, stream: string) => Effect.Effect<Option.Option<Saved>, StateError>
+  /**
+   * Saves a position if the one that is there has the revision that is expected (0: none is there), and gives the new
+   * revision; fails with `Conflict` otherwise. So one that does not run the stream any more cannot take it back.
+   */
+  readonly set: (
+    instance: string,
+    stream: string,
+    position: Schema.MutableJson,
+    expected: number
+  ) => Effect.Effect<number, StateError>
+  /** Takes the position away, whatever it is: the source begins as one that never ran. */
+  readonly reset: (instance: string, stream: string) => Effect.Effect<void, StateError>
+  /**
+   * All positions of an instance, or of all instances, by instance and stream; then, in place of each that cannot be
+   * read, why.
+   */
+  readonly list: (instance?: string) => Effect.Effect<ReadonlyArray<Result.Result<Saved, StateError>>, StateError>
+}>()("@kps/server/Positions") {}
+
+/**
+ * Keeps them in the bucket `positions`, under `position.<instance>.<stream>`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
+  const bucket = buckets.open("positions")
+  const keyOf = (instance: string, stream: string) => Key.make("position", instance, stream)
+  return {
+    get: Effect.fn("Positions.get")(function*(instance, stream) {
+      const found = yield* bucket.get(keyOf(instance, stream))
+      return Option.isNone(found) ? Option.none() : Option.some(yield* saved(bucket, found.value))
+    }),
+    set: Effect.fn("Positions.set")(function*(instance, stream, position, expected) {
+      const key = keyOf(instance, stream)
+      const savedAtMillis = yield* Clock.currentTimeMillis
+      const value = yield* stored.encode({ instance, stream, position, savedAtMillis })
+      if (value.length > maxBytes) {
+        return yield* new StateError({
+          reason: new ValueTooLarge({ bucket: bucket.name, key, byteLength: value.length, maxBytes })
+        })
+      }
+      return yield* bucket.put(key, value, expected)
+    }),
+    reset: Effect.fn("Positions.reset")((instance, stream) => bucket.remove(keyOf(instance, stream))),
+    list: Effect.fn("Positions.list")(function*(instance) {
+      const found = yield* bucket.list(instance === undefined ? "position.>" : `${Key.make("position", instance)}.*`)
+      const all = yield* Effect.forEach(found, (entry) => Effect.result(saved(bucket, entry)))
+      const [readable, unreadable] = Arr.partition(all, (one) => one)
+      return [
+        ...readable.toSorted((a, b) => compare(a.instance, b.instance) || compare(a.stream, b.stream)).map(
+          Result.succeed
+        ),
+        ...unreadable.map(Result.fail)
+      ]
+    })
+  }
+}
+
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
+const stored = Stored.make(
+  1,
+  Schema.Struct({
+    instance: Schema.String,
+    stream: Schema.String,
+    position: Schema.MutableJson,
+    savedAtMillis: Schema.Int
+  })
+)
+
+const saved = (bucket: Bucket, entry: Entry): Effect.Effect<Saved, StateError> =>
+  Effect.map(stored.decode(bucket, entry), (value) => ({ ...value, revision: entry.revision }))
+
+/**
+ * Layer that keeps positions in the buckets that are given.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Positions, never, Buckets> = Layer.effect(Positions, Effect.map(Buckets, make))
+
+/**
+ * Layer that keeps positions in this process.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory: Layer.Layer<Positions> = Layer.provide(layer, bucketsMemory)
