@@ -1,36 +1,41 @@
-/** The Go program in `bench/go`: the original SDK, nats.go and grpc-go, as the other side. Built once for a run. */
+/** The Go programs in `bench/go`, as the other side: each is built once for a run, when it is first asked for. */
 import { Context, Effect, Layer, Scope } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Toolchain from "../../../interop/test/Toolchain.ts"
 import { BenchFailed } from "./BenchFailed.ts"
 
-type Program = { readonly binary: string } | { readonly absent: string }
+/** A program, or why there is none. */
+export type Program = { readonly binary: string } | { readonly absent: string }
 
-/** The program, or why there is none; built when it is first asked for. */
-export class GoPeer extends Context.Service<GoPeer, Effect.Effect<Program, BenchFailed>>()(
-  "bench/GoPeer"
-) {}
+export class GoPeer extends Context.Service<GoPeer, {
+  /** The original SDK with the versions of nats.go and grpc-go that it brings. */
+  readonly sdk: Effect.Effect<Program, BenchFailed>
+  /** nats.go and grpc-go at their latest. */
+  readonly latest: Effect.Effect<Program, BenchFailed>
+}>()("bench/GoPeer") {}
 
 // from the bundle, dist/main.js
-const folder = fileURLToPath(new URL("../go", import.meta.url))
+const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Where Go is not there the peer is absent; where it is and the program does not build, that is a failure. */
+/** Where Go is not there the peers are absent; where it is and a program does not build, that is a failure. */
 export const layer: Layer.Layer<GoPeer> = Layer.effect(
   GoPeer,
   Effect.gen(function*() {
     const scope = yield* Effect.scope
     const absent = Toolchain.skipReason()
-    return yield* Effect.cached<Program, BenchFailed, never>(
-      absent !== undefined
-        ? Effect.succeed({ absent })
-        : Toolchain.build(folder).pipe(
-          Effect.timeout(Toolchain.buildTimeout),
-          Effect.mapBoth({
-            onFailure: (error) => new BenchFailed({ problem: error.message }),
-            onSuccess: (binary) => ({ binary })
-          }),
-          Scope.provide(scope)
-        )
-    )
+    const program = (path: string) =>
+      Effect.cached<Program, BenchFailed, never>(
+        absent !== undefined
+          ? Effect.succeed({ absent })
+          : Toolchain.build(folder(path)).pipe(
+            Effect.timeout(Toolchain.buildTimeout),
+            Effect.mapBoth({
+              onFailure: (error) => new BenchFailed({ problem: error.message }),
+              onSuccess: (binary) => ({ binary })
+            }),
+            Scope.provide(scope)
+          )
+      )
+    return { sdk: yield* program("../go/sdk"), latest: yield* program("../go") }
   })
 )

@@ -16,13 +16,14 @@ export const server = (options: Nats.Options = {}): Effect.Effect<
 
 /** A program that publishes or subscribes. */
 interface Program {
-  readonly from: "node" | "go"
+  readonly from: "node" | Worker.GoProgram
   readonly role: string
   readonly parameters: object
 }
 
 const node = (role: string, parameters: object = {}): Program => ({ from: "node", role, parameters })
-const go = (role: string, client: string): Program => ({ from: "go", role, parameters: { client } })
+const sdk = (role: string, client: string): Program => ({ from: "sdk", role, parameters: { client } })
+const latest = (role: string): Program => ({ from: "latest", role, parameters: {} })
 
 const publishers = {
   /** `Transport` of `@kps/transport`, one payload per message. */
@@ -30,11 +31,11 @@ const publishers = {
   /** The same, with what `Packing.pack` makes of the payloads. */
   "ours, packed": node("publish", { packed: true }),
   /** The client of the Go SDK, one payload per message. */
-  "sdk": go("publish", "sdk"),
+  "sdk": sdk("publish", "sdk"),
   /** nats.go with the SDK's messages, 64 payloads in each: what a Go publisher could do, and the SDK's client does not. */
-  "sdk, packed": go("publish", "packed"),
+  "sdk, packed": sdk("publish", "packed"),
   /** nats.go alone: the payload is the message. */
-  "nats.go": go("publish", "nats"),
+  "nats.go": latest("publish"),
   /** The JavaScript client alone: the payload is the message. */
   "plain": node("plainPublish", { codec: "none" }),
   "plain, generated codec": node("plainPublish", { codec: "generated" }),
@@ -45,10 +46,10 @@ const subscribers = {
   /** `Transport` of `@kps/transport`. */
   "ours": node("subscribe"),
   /** The client of the Go SDK: hands over the first payload of a message alone. */
-  "sdk": go("subscribe", "sdk"),
+  "sdk": sdk("subscribe", "sdk"),
   /** nats.go with the SDK's messages: all payloads of a message. */
-  "sdk, packed": go("subscribe", "packed"),
-  "nats.go": go("subscribe", "nats"),
+  "sdk, packed": sdk("subscribe", "packed"),
+  "nats.go": latest("subscribe"),
   "plain": node("plainSubscribe", { codec: "none" }),
   "plain, generated codec": node("plainSubscribe", { codec: "generated" }),
   "plain, our codec": node("plainSubscribe", { codec: "hand" })
@@ -57,14 +58,13 @@ const subscribers = {
 export type Publisher = keyof typeof publishers
 export type Subscriber = keyof typeof subscribers
 
-/** Starts one end of a route. */
-export const worker = (
+const worker = (
   { from, parameters, role }: Program,
   route: { readonly url: string; readonly channel: string; readonly size: number }
-): Effect.Effect<Worker.Worker, BenchFailed, GoPeer | Scope.Scope> =>
-  from === "go"
-    ? Worker.go(role, { ...parameters, ...route }, { NATS_BROKER: route.url, PUSH_GW: "" })
-    : Worker.node(role, { ...parameters, ...route })
+): Effect.Effect<Worker.Worker | undefined, BenchFailed, GoPeer | Scope.Scope> =>
+  from === "node"
+    ? Worker.node(role, { ...parameters, ...route })
+    : Worker.go(from, role, { ...parameters, ...route }, { NATS_BROKER: route.url, PUSH_GW: "" })
 
 export interface Options {
   /** Of the nats-server. */
@@ -82,11 +82,11 @@ export const ends = (
 ): Effect.Effect<Flow.Ends | undefined, BenchFailed, GoPeer | Scope.Scope> => {
   const route = { url, size, channel: name.replaceAll(/[^a-zA-Z0-9]+/g, "-") }
   const [publish, subscribe] = [publishers[publisher], subscribers[subscriber]]
-  const start = Effect.map(
+  return Effect.map(
     Effect.all([worker(subscribe, route), worker(publish, route)], { concurrency: 2 }),
-    ([subscriber, publisher]) => ({ subscriber, publisher })
+    ([subscriber, publisher]) =>
+      subscriber === undefined || publisher === undefined ? undefined : { subscriber, publisher }
   )
-  return publish.from === "go" || subscribe.from === "go" ? Worker.whenGo(start) : start
 }
 
 /** A side whose throughput is measured. */

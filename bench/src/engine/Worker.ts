@@ -1,7 +1,7 @@
 /**
  * A process that does one part of a benchmark and is told what to do, line by line.
  *
- * Ours are the bundles of `src/roles`, the others are the subcommands of `bench/go`. Both take their parameters as one
+ * Ours are the bundles of `src/roles`, the others are the roles of the Go programs in `go`. Both take their parameters as one
  * JSON argument, write `{"event":"ready"}` when they can be measured, answer each line of JSON on stdin with one on
  * stdout, in order, and end when stdin does.
  */
@@ -113,22 +113,22 @@ export const node = (
     options.env
   )
 
-/** Starts a subcommand of the Go program. To be asked for only where it is there: see `whenGo`. */
+/** Which of the Go programs: see `GoPeer`. */
+export type GoProgram = keyof GoPeer["Service"]
+
+/** Starts a role of a Go program, in a process of its own; undefined where Go is absent. */
 export const go = (
-  command: string,
+  program: GoProgram,
+  role: string,
   parameters: object,
   env: Readonly<Record<string, string>> = {}
-): Effect.Effect<Worker, BenchFailed, GoPeer | Scope.Scope> =>
-  Effect.flatMap(
-    Effect.flatten(GoPeer),
-    (peer) =>
-      "binary" in peer
-        ? start(`go ${command}`, peer.binary, [command, JSON.stringify(parameters)], env)
-        : Effect.fail(new BenchFailed({ problem: `go ${command}: ${peer.absent}` }))
+): Effect.Effect<Worker | undefined, BenchFailed, GoPeer | Scope.Scope> =>
+  GoPeer.use((peer) =>
+    Effect.flatMap(
+      peer[program],
+      (built) =>
+        "binary" in built
+          ? start(`go ${program} ${role}`, built.binary, [role, JSON.stringify(parameters)], env)
+          : Effect.undefined
+    )
   )
-
-/** What needs the Go program, or undefined where it is absent. */
-export const whenGo = <A, E, R>(
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A | undefined, E | BenchFailed, R | GoPeer> =>
-  Effect.flatMap(Effect.flatten(GoPeer), (peer) => "binary" in peer ? effect : Effect.undefined)

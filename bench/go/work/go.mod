@@ -1,0 +1,3 @@
+module kps.test/bench/work
+
+go 1.26
