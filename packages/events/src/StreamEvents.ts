@@ -272,6 +272,45 @@ export const tlsCertificateExpires = Event.alert("tlsCertificateExpires", {
 })
 
 /**
+ * A stream that was asked for before, and kept, does not fit the connector's class any more, as after an upgrade. It is
+ * kept and not run; the others are.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const streamRefused = Event.alert("streamRefused", {
+  message: "stored stream does not fit the connector any more",
+  severity: "CRITICAL",
+  metadata: Metadata
+})
+
+/**
+ * The config that was given before, and kept, does not fit the connector's class any more; about the connector as a
+ * whole.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const configRefused = Event.alert("configRefused", {
+  message: "stored config does not fit the connector any more",
+  severity: "CRITICAL",
+  metadata: Metadata
+})
+
+/**
+ * What the platform asked for is kept and cannot be read: it is damaged, or of a later version. What was in force before
+ * still is; about the connector as a whole.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const stateUnreadable = Event.alert("stateUnreadable", {
+  message: "stored state cannot be read",
+  severity: "CRITICAL",
+  metadata: Metadata
+})
+
+/**
  * The connector could not say what the outside system offers.
  *
  * @category alerts

@@ -48,6 +48,8 @@ export interface ConfigState {
   readonly metadata: Effect.Effect<JsonObject>
   /** What the config would be after these payloads, or everything that is wrong with it. Changes nothing. */
   readonly plan: (given: ReadonlyArray<Given>) => Effect.Effect<Planned, ReadonlyArray<Violation.Violation>>
+  /** The same of a config that replaces the one in force, whatever the mode. */
+  readonly planWhole: (given: Given) => Effect.Effect<Planned, ReadonlyArray<Violation.Violation>>
   /** Puts a planned config in force; running streams get it as a value. */
   readonly put: (planned: Planned) => Effect.Effect<void>
 }
@@ -81,10 +83,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const initial = yield* Effect.orDie(codec.decode({}, (keys) => Violation.path("config", keys)))
   let inForce: { readonly raw: JsonObject; readonly decoded: Metadata.Decoded } = { raw: {}, decoded: initial }
 
-  return {
-    metadata: Effect.sync(() => inForce.decoded.metadata),
-    plan: Effect.fnUntraced(function*(given) {
-      const { owners, raw } = merge(options.mode === "merge" ? inForce.raw : {}, given)
+  const plan = Effect.fnUntraced(
+    function*(
+      base: JsonObject,
+      given: ReadonlyArray<Given>
+    ): Effect.fn.Return<Planned, ReadonlyArray<Violation.Violation>> {
+      const { owners, raw } = merge(base, given)
       const last = given.at(-1)?.path ?? "config"
       const decoded = yield* codec.decode(
         raw,
@@ -93,7 +97,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       const before = inForce.decoded.value
       const changed = !Equal.equals(raw, inForce.raw) && !Equal.equals(decoded.value, before)
       return { raw, decoded, changed, restart: changed && options.restartOn(before, decoded.value) }
-    }),
+    }
+  )
+
+  return {
+    metadata: Effect.sync(() => inForce.decoded.metadata),
+    plan: (given) => plan(options.mode === "merge" ? inForce.raw : {}, given),
+    planWhole: (given) => plan({}, [given]),
     put: Effect.fnUntraced(function*({ changed, decoded, raw }) {
       if (changed) yield* options.bound.setConfig(decoded.value)
       inForce = { raw, decoded }

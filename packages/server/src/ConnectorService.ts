@@ -27,13 +27,14 @@ import {
   failedStream,
   type GetEventsError,
   type GetPayloadError,
-  InvalidPayloads,
   type SetPayloadError,
   ShuttingDown,
   StreamsFailed,
   UnknownPayloadKind,
   WrongConnectorId
 } from "./ContractError.ts"
+import { DesiredState } from "./DesiredState.ts"
+import * as DesiredSync from "./DesiredSync.ts"
 import * as Discovery from "./Discovery.ts"
 import type { Health } from "./Health.ts"
 import * as Metadata from "./Metadata.ts"
@@ -95,6 +96,9 @@ export interface ConnectorService {
 /** So that the reply is there before the caller gives up. */
 const marginMillis = 100
 
+/** How long a connector that has just begun keeps who asks, until it knows what is wanted of it. */
+const untilLoaded = "1 second"
+
 /**
  * Makes the service of a connector.
  *
@@ -127,6 +131,15 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   })
   const discovery = yield* Discovery.make({ discover: bound.discover, stream, events, timeout: discoverTimeout })
   const rules: Payload.Rules = { direction: definition.direction, stream, config, mode: modes.setPayload }
+  const sync = yield* DesiredSync.make({
+    connectorId,
+    store: Option.getOrUndefined(yield* Effect.serviceOption(DesiredState)),
+    rules,
+    config,
+    streams,
+    events,
+    turn
+  })
   let draining = false
 
   const drain = yield* Effect.cached(Effect.suspend(() => {
@@ -137,7 +150,11 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   const checkId = (got: string) =>
     got === connectorId ? Effect.void : Effect.fail(new WrongConnectorId({ want: connectorId, got }))
 
+  const known = (patience: Duration.Duration) =>
+    Effect.timeoutOption(sync.loaded, Duration.min(patience, Duration.fromInputUnsafe(untilLoaded)))
+
   const getStreams = Effect.fnUntraced(function*(patience: Duration.Duration) {
+    yield* known(patience)
     const offered = yield* discovery.offer(patience)
     const requested = yield* streams.list
     const { discovered, others } = Discovery.match(requested.map(({ spec }) => spec), offered)
@@ -165,10 +182,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
 
   const check = Effect.fnUntraced(function*(request: SetPayloadRequest) {
     if (draining) return yield* new ShuttingDown()
-    return yield* Effect.mapError(
-      Payload.accept(request.payloads, rules),
-      (violations) => new InvalidPayloads({ violations })
-    )
+    return yield* sync.commit(request.payloads)
   })
 
   /** Has the turn until it is applied: a caller that gives up meanwhile leaves, and what it asked for goes on. */
@@ -188,6 +202,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
         case PayloadKind.STREAM:
           return yield* getStreams(patienceOf(call))
         case PayloadKind.CONFIG:
+          yield* known(patienceOf(call))
           return [Payload.ofConfig(yield* config.metadata)]
         default:
           return yield* new UnknownPayloadKind({ kind: request.kind })

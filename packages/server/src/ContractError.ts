@@ -162,6 +162,25 @@ export class ShuttingDown extends Schema.TaggedError<ShuttingDown>(
 }
 
 /**
+ * What a SetPayload asks for could not be kept where the replicas share it. Nothing of it was applied, unless
+ * `UNAVAILABLE` says that it is not known: then all of it may be, later.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class StateFailed extends Schema.TaggedError<StateFailed>(
+  "@kps/server/ContractError/StateFailed"
+)("StateFailed", {
+  /** The state cannot be reached; it changed all the time; it cannot be read; what is asked for is too large. */
+  code: Schema.Literals(["UNAVAILABLE", "ABORTED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"]),
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return cut(this.problem, 500)
+  }
+}
+
+/**
  * A bug, of ours or of the connector's author. What happened is in the log under the reference, and only there.
  *
  * @category errors
@@ -187,7 +206,7 @@ export type GetPayloadError = WrongConnectorId | UnknownPayloadKind
  * @category errors
  * @since 0.1.0
  */
-export type SetPayloadError = WrongConnectorId | InvalidPayloads | StreamsFailed | ShuttingDown
+export type SetPayloadError = WrongConnectorId | InvalidPayloads | StreamsFailed | StateFailed | ShuttingDown
 
 /**
  * @category errors

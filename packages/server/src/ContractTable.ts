@@ -129,6 +129,14 @@ export const table: { readonly [Tag in ContractError["_tag"]]: Row<Extract<Contr
       ]
     }
   },
+  StateFailed: {
+    when: "what is asked for could not be kept where the replicas share it",
+    rpcs: ["SetPayload"],
+    codes: ["UNAVAILABLE", "ABORTED", "FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"],
+    details: ["ErrorInfo"],
+    code: ({ code }) => code,
+    toDetails: ({ _tag }) => [info(_tag)]
+  },
   ShuttingDown: {
     when: "the connector is draining",
     rpcs: ["SetPayload"],

@@ -5,7 +5,7 @@
  */
 import { create, type JsonObject } from "@bufbuild/protobuf"
 import type { Connector } from "@kps/connector"
-import { type Payload, PayloadSchema, StreamDirection, StreamDirectionSchema } from "@kps/idl"
+import { type Payload, PayloadSchema, StreamDirection, StreamDirectionSchema, StreamSchema } from "@kps/idl"
 import { Channel } from "@kps/transport"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as ConfigState from "./ConfigState.ts"
+import type { Desired } from "./DesiredState.ts"
 import { quote } from "./internal/text.ts"
 import type * as Metadata from "./Metadata.ts"
 import type { StreamSpec } from "./StreamSpec.ts"
@@ -51,7 +52,7 @@ export interface Rules {
   /** Which streams the connector's class supports. */
   readonly direction: Connector.Direction
   readonly stream: Metadata.Metadata
-  readonly config: Pick<ConfigState.ConfigState, "plan">
+  readonly config: Pick<ConfigState.ConfigState, "plan" | "planWhole">
   /** Whether a request without a stream leaves the streams alone, unless it is empty. */
   readonly mode: "perKind" | "replaceAll"
 }
@@ -114,6 +115,60 @@ export const accept = Effect.fnUntraced(function*(
     streams: aboutStreams ? Option.some(streams) : Option.none(),
     config: Option.fromUndefinedOr(Result.getOrUndefined(config))
   }
+})
+
+/**
+ * What a SetPayload asks for, as it is kept: the config in force is `before`'s where it speaks of none, so are the
+ * streams.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const toDesired = (
+  { config, streams }: Accepted,
+  payloads: ReadonlyArray<Payload>,
+  before: Desired
+): Desired => ({
+  config: Option.match(config, { onNone: () => before.config, onSome: ({ raw }) => raw }),
+  streams: Option.isNone(streams) ? before.streams : payloads.flatMap(({ object }) => {
+    if (object.case !== "stream") return []
+    const { direction, id, metadata, transportChannel } = object.value
+    return [create(StreamSchema, { id, direction, transportChannel, metadata: metadata ?? {} })]
+  })
+})
+
+/**
+ * What was kept, checked anew: the connector may be another version than the one that took it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Restored {
+  /** Those that fit, in their order. */
+  readonly streams: ReadonlyArray<StreamSpec>
+  /** Nothing: it does not fit. */
+  readonly config: Option.Option<ConfigState.Planned>
+  /** What does not fit, by the id of the stream; the config by the empty one. */
+  readonly refused: ReadonlyMap<string, ReadonlyArray<Violation.Violation>>
+}
+
+/**
+ * Checks what was kept, each stream by itself. Changes nothing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const restore = Effect.fnUntraced(function*(desired: Desired, rules: Rules): Effect.fn.Return<Restored> {
+  const refused = new Map<string, ReadonlyArray<Violation.Violation>>()
+  const streams: Array<StreamSpec> = []
+  for (const [index, stream] of desired.streams.entries()) {
+    const accepted = yield* Effect.result(acceptStream(stream, `streams[${index}]`, rules))
+    if (Result.isSuccess(accepted)) streams.push(accepted.success)
+    else refused.set(stream.id, accepted.failure)
+  }
+  const config = yield* Effect.result(rules.config.planWhole({ path: "config", metadata: desired.config }))
+  if (Result.isFailure(config)) refused.set("", config.failure)
+  return { streams, config: Result.getSuccess(config), refused }
 })
 
 const decodeChannel = Schema.decodeUnknownResult(Channel.ChannelName, { errors: "all" })

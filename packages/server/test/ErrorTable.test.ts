@@ -1,7 +1,15 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it } from "@effect/vitest"
 import { PayloadKind, ResponseCodes } from "@kps/idl"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import {
+  Conflict,
+  StateError,
+  type StateErrorReason,
+  Unavailable,
+  Unreadable,
+  ValueTooLarge
+} from "../src/StateError.ts"
 import { deepStruct } from "./support/Bytes.ts"
 import { type Row, rows } from "./support/ContractDoc.ts"
 import { FakeStreams } from "./support/FakeStreams.ts"
@@ -25,6 +33,15 @@ const doing = (effect: Effect.Effect<never>): TestOptions => {
   const fake = new FakeStreams()
   Object.assign(fake.service, { list: effect, apply: () => effect })
   return { fake, events: { snapshot: effect }, gracePeriod: "200 millis" }
+}
+
+const place = { bucket: "kps-desired", key: "desired.c-1" }
+
+const stateErrors: { readonly [Code in ResponseCodes.Name]?: StateErrorReason } = {
+  UNAVAILABLE: new Unavailable({ ...place, operation: "write", cause: new Error("no answer in time") }),
+  ABORTED: new Conflict({ ...place, expected: 0 }),
+  FAILED_PRECONDITION: new Unreadable({ ...place, revision: 1, problem: "it is no JSON text" }),
+  RESOURCE_EXHAUSTED: new ValueTooLarge({ ...place, byteLength: 2, maxBytes: 1 })
 }
 
 /** How each error of the document is brought about, for one of its methods and codes. */
@@ -55,6 +72,20 @@ const provoke: Record<
         stream({ id: "second", metadata: { subject: "a", fails: code === "DATA_LOSS" ? "DATA_LOSS" : "NOT_FOUND" } })
       ].slice(0, code === "DATA_LOSS" ? 2 : 3)
     })
+  }),
+  StateFailed: Effect.fnUntraced(function*(errors, _, code) {
+    const reason = stateErrors[code]
+    assert(reason !== undefined)
+    const failing = Effect.fail(new StateError({ reason }))
+    const { caller } = yield* serve({
+      errors,
+      desired: {
+        get: () => reason._tag === "Unreadable" ? failing : Effect.succeedNone,
+        set: () => failing,
+        changes: () => Stream.never
+      }
+    })
+    return yield* caller.encoded("SetPayload", requests.SetPayload)
   }),
   ShuttingDown: Effect.fnUntraced(function*(errors) {
     const { caller, service } = yield* serve({ errors })

@@ -1,6 +1,7 @@
 import { Events } from "@kps/events"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Context, Effect, Layer, References } from "effect"
+import { DesiredState } from "../../src/DesiredState.ts"
 import * as Options from "../../src/Options.ts"
 import * as RunningStreams from "../../src/RunningStreams.ts"
 import * as Serving from "../../src/Serving.ts"
@@ -16,6 +17,8 @@ export interface TestOptions extends Partial<Options.Options> {
   readonly discover?: Parameters<typeof sampleLayer>[0]
   /** A registry in place of the real one. */
   readonly events?: Partial<Events.Events["Service"]>
+  /** Where it is kept what the platform asks for. Default: in the server itself. */
+  readonly desired?: DesiredState["Service"]
 }
 
 /** The sample connector as "c-1" on a free port of the loopback, in this scope, and a caller with its own connection. */
@@ -24,13 +27,18 @@ export const serve = (options: TestOptions = {}) =>
   Effect.provideService(start(options), References.MinimumLogLevel, "None")
 
 const start = Effect.fnUntraced(function*(options: TestOptions) {
-  const { brokerAway = false, discover, events, fake, ...given } = options
+  const { brokerAway = false, desired, discover, events, fake, ...given } = options
   const registry = events === undefined
     ? Events.layer
     : Layer.effect(Events.Events, Effect.map(Events.make(), (real) => ({ ...real, ...events })))
   const base = yield* Layer.build(
     (fake?.layer ?? RunningStreams.layer(Sample, { stopTimeout: given.stopTimeout ?? "5 seconds" })).pipe(
-      Layer.provideMerge(Layer.mergeAll(registry, TransportTest.layer, sampleLayer(discover)))
+      Layer.provideMerge(Layer.mergeAll(
+        registry,
+        TransportTest.layer,
+        sampleLayer(discover),
+        desired === undefined ? Layer.empty : Layer.succeed(DesiredState, desired)
+      ))
     )
   )
   const broker = Context.get(base, TransportTest.TransportTest)
