@@ -3,7 +3,7 @@
  *
  * `node:util` parses the flags; a CLI library would double the time to ready.
  */
-import { type ConnectorServer, StreamPacking } from "@kps/server"
+import { type ConnectorServer, type SharedState, StreamPacking } from "@kps/server"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -29,6 +29,8 @@ export interface Settings {
   readonly telemetry?: boolean
   /** Whether clients can ask for the contract. Default: true. */
   readonly reflection?: boolean
+  /** Where it is kept what replicas share. Default: in this process. */
+  readonly state?: Omit<SharedState.Options, "connectorId">
   /** Which ingress streams pack. Default: none. */
   readonly packing?: StreamPacking.Options | undefined
 }
@@ -82,6 +84,10 @@ Environment:
   KPS_REFLECTION             on (default) or off: gRPC server reflection
   KPS_PACKING                off (default), on, or limits, also for single streams: many payloads in one message,
                              such as on;line-1:off or line-1:maxBytes=16384,maxPayloads=64
+  KPS_STATE                  memory (default), or jetstream: what was asked for is kept, and shared by replicas
+  KPS_STATE_REPLICAS         1 (default), 3 or 5: how many servers of a cluster keep it
+  KPS_STATE_PREFIX           what the names of its buckets begin with; default: kps
+  KPS_LEASE_TTL              seconds that a replica that died keeps its streams; default: 10
   KPS_METRICS_PORT           as --metrics-port, where that is not given
   PUSH_GW                    Prometheus push gateway for the two counters of the original SDK
   OTEL_EXPORTER_OTLP_ENDPOINT and the like
@@ -171,6 +177,8 @@ export const parse = (
   if (Result.isFailure(reflection)) return Result.fail(reflection.failure)
   const packing = StreamPacking.parse(variable("KPS_PACKING") ?? "off")
   if (Result.isFailure(packing)) return usage(`KPS_PACKING: ${packing.failure}`)
+  const state = stateOf(variable)
+  if (Result.isFailure(state)) return Result.fail(state.failure)
   const telemetry = variable("OTEL_SDK_DISABLED")?.toLowerCase() !== "true" &&
     ["", "TRACES_", "METRICS_", "LOGS_"].some((one) => variable(`OTEL_EXPORTER_OTLP_${one}ENDPOINT`) !== undefined)
 
@@ -190,10 +198,30 @@ export const parse = (
       metrics: metricsPort.success === undefined ? undefined : { host: metricsHost, port: metricsPort.success },
       pushGateway: variable("PUSH_GW"),
       telemetry,
+      state: state.success,
       reflection: reflection.success === "on",
       packing: packing.success
     }
   })
+}
+
+const stateOf = (
+  variable: (name: string) => string | undefined
+): Result.Result<Omit<SharedState.Options, "connectorId">, UsageError> => {
+  const state = oneOf("KPS_STATE", variable("KPS_STATE"), ["memory", "jetstream"])
+  if (Result.isFailure(state)) return Result.fail(state.failure)
+  const replicas = oneOf("KPS_STATE_REPLICAS", variable("KPS_STATE_REPLICAS"), ["1", "3", "5"])
+  if (Result.isFailure(replicas)) return Result.fail(replicas.failure)
+  const prefix = variable("KPS_STATE_PREFIX") ?? "kps"
+  if (!/^[-\w]{1,64}$/.test(prefix)) {
+    return usage(`KPS_STATE_PREFIX is ${cut(prefix)}: want up to 64 letters, digits, "-" and "_"`)
+  }
+  const seconds = variable("KPS_LEASE_TTL") ?? "10"
+  if (!/^[0-9]{1,3}$/.test(seconds) || Number(seconds) < 1 || Number(seconds) > 600) {
+    return usage(`KPS_LEASE_TTL is ${cut(seconds)}: want a number of seconds from 1 to 600`)
+  }
+  const timeToLive = `${Number(seconds)} seconds` as const
+  return Result.succeed({ state: state.success, replicas: Number(replicas.success), prefix, timeToLive })
 }
 
 const portOf = (name: string, value: string): Result.Result<number, UsageError> =>

@@ -5,7 +5,7 @@
  * faster.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { ConnectorServer } from "@kps/server"
+import { ConnectorServer, SharedState } from "@kps/server"
 import * as Observability from "@kps/server/Observability"
 import { NatsTransport } from "@kps/transport"
 import * as Cause from "effect/Cause"
@@ -29,7 +29,7 @@ const serve = (settings: Settings.Settings) => {
       )
     )
   )
-  const { connectorId, metrics, pushGateway, telemetry } = settings
+  const { connectorId, metrics, pushGateway, state, telemetry } = settings
   // Loads what is asked for, and nothing else.
   const observability = Layer.unwrap(
     LogLevels.LogLevels.useSync(({ limited }) =>
@@ -38,6 +38,7 @@ const serve = (settings: Settings.Settings) => {
   )
   return ready.pipe(
     Layer.provide(App.layer(settings)),
+    Layer.provide(SharedState.layer({ connectorId, ...state })),
     Layer.provide(NatsTransport.layerEnv),
     Layer.provide(observability),
     Layer.launch,

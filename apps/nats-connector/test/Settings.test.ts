@@ -15,6 +15,28 @@ const problem = (args: ReadonlyArray<string>, env: Record<string, string> = {}):
 }
 
 describe("Settings", () => {
+  it("takes where state is kept from the environment, and refuses what makes no sense", () => {
+    const state = (env: Record<string, string>) => run([], { CONNECTOR_INSTANCE_ID: "c-1", ...env }).state
+    const refused = (env: Record<string, string>) => problem([], { CONNECTOR_INSTANCE_ID: "c-1", ...env })
+
+    assert.deepStrictEqual(
+      state({ KPS_STATE: "jetstream", KPS_STATE_REPLICAS: "3", KPS_STATE_PREFIX: "eu-1", KPS_LEASE_TTL: "30" }),
+      { state: "jetstream", replicas: 3, prefix: "eu-1", timeToLive: "30 seconds" }
+    )
+    assert.strictEqual(refused({ KPS_STATE: "redis" }), "KPS_STATE is \"redis\": want \"memory\" or \"jetstream\"")
+    assert.strictEqual(
+      refused({ KPS_STATE_REPLICAS: "2" }),
+      "KPS_STATE_REPLICAS is \"2\": want \"1\" or \"3\" or \"5\""
+    )
+    assert.include(refused({ KPS_STATE_PREFIX: "a.b" }), "KPS_STATE_PREFIX is \"a.b\"")
+    for (const ttl of ["0", "601", "1.5", "10s"]) {
+      assert.strictEqual(
+        refused({ KPS_LEASE_TTL: ttl }),
+        `KPS_LEASE_TTL is "${ttl}": want a number of seconds from 1 to 600`
+      )
+    }
+  })
+
   it("has the defaults of the original", () => {
     assert.deepStrictEqual(run([], { CONNECTOR_INSTANCE_ID: "c-1" }), {
       connectorId: "c-1",
@@ -28,6 +50,7 @@ describe("Settings", () => {
       pushGateway: undefined,
       telemetry: false,
       reflection: true,
+      state: { state: "memory", replicas: 1, prefix: "kps", timeToLive: "10 seconds" },
       packing: { all: "off", streams: {} }
     })
   })
@@ -75,6 +98,7 @@ describe("Settings", () => {
       pushGateway: "push:9091",
       telemetry: true,
       reflection: false,
+      state: { state: "memory", replicas: 1, prefix: "kps", timeToLive: "10 seconds" },
       packing: { all: "on", streams: { "line-1": { maxPayloads: 8 } } }
     })
   })

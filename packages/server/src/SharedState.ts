@@ -79,7 +79,7 @@ export const layer = (options: Options): Layer.Layer<never, never, NatsConnectio
 
 /**
  * What the environment says of it: `KPS_STATE` (`memory` or `jetstream`), `KPS_STATE_REPLICAS` (1, 3 or 5),
- * `KPS_STATE_PREFIX` and `KPS_LEASE_TTL` (such as `10 seconds`).
+ * `KPS_STATE_PREFIX` and `KPS_LEASE_TTL` (seconds, from 1 to 600).
  *
  * @category configuration
  * @since 0.1.0
@@ -93,7 +93,10 @@ export const config: Config.Config<Required<Omit<Options, "connectorId">>> = Con
   prefix: Config.schema(Schema.String.check(Schema.isPattern(/^[-\w]+$/u)), "KPS_STATE_PREFIX").pipe(
     Config.withDefault("kps")
   ),
-  timeToLive: Config.Duration("KPS_LEASE_TTL").pipe(Config.withDefault(Duration.seconds(10)))
+  timeToLive: Config.schema(
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 600 })),
+    "KPS_LEASE_TTL"
+  ).pipe(Config.withDefault(10), Config.map(Duration.seconds))
 })
 
 /**

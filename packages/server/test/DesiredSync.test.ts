@@ -41,7 +41,7 @@ const replica = Effect.fnUntraced(function*(buckets: Bucket.Buckets["Service"]) 
         object.case === "alert" && object.value.state !== State.HEALTHY
           ? [{
             what: `${object.value.id} of "${object.value.streamId}"`,
-            why: String(object.value.metadata?.["ErrorMessage"])
+            why: JSON.stringify(object.value.metadata?.["ErrorMessage"])
           }]
           : []
       )

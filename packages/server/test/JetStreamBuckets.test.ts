@@ -89,6 +89,24 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.match(error.message, /jetstream/i)
     }), 30_000)
 
+  it.live("works with the permissions that docs/operations.md names, and no others", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({
+        jetstream: true,
+        config: `authorization { users = [{ user: u, password: p, permissions: {
+          publish: ["$JS.API.>", "$JS.FC.>", "$KV.>"], subscribe: ["_INBOX.>"] } }] }`
+      })
+      const state = DesiredState.make(yield* connect(server.url.replace("//", "//u:p@")))
+      const revision = yield* state.set("i", { config: { n: 1 }, streams: [] }, 0)
+      const [first] = yield* Effect.timeout(Stream.runCollect(Stream.take(state.changes("i"), 1)), "5 seconds")
+
+      assert.deepStrictEqual(
+        first,
+        Result.succeed(Option.some({ desired: { config: { n: 1 }, streams: [] }, revision }))
+      )
+      assert.notInclude(yield* server.log, "Permissions Violation")
+    }), 30_000)
+
   it.live("keeps buckets of another prefix apart", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })
