@@ -37,7 +37,7 @@ export interface Running {
  */
 export const launch = (
   command: string,
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string | undefined>>,
   stdio: StdioOptions
 ): Running => {
   const child = spawn("sh", ["-c", command], { env: { ...process.env, ...env }, stdio, detached: true })

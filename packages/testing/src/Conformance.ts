@@ -68,15 +68,12 @@ export const open = Effect.fnUntraced(function*(
       if (last !== undefined && last.call === step.call && show(last.request) === show(step.request)) steps.pop()
       steps.push(step)
     }
-    const { description: { id: connectorId }, patience, transport } = subject
+    const { description: { id: connectorId }, patience } = subject
     const forget = () => {
       steps.length = 0
     }
-    return new Driver(
-      run,
-      Wire.make({ transport, connectorId, deadlineMillis: Duration.toMillis(patience.call), record }),
-      forget
-    )
+    const deadlineMillis = Duration.toMillis(patience.call)
+    return new Driver(run, (transport) => Wire.make({ transport, connectorId, deadlineMillis, record }), forget)
   }
   const cleaner = driver([])
 

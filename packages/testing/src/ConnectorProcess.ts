@@ -40,15 +40,16 @@ export const make = Effect.fnUntraced(function*(
   let current: Command.Running | undefined
   let output = ""
 
-  const launch = Effect.sync(() => {
-    const running = Command.launch(command, env, ["ignore", "pipe", "pipe"])
+  const launched = (more: Parameters<Process["launchWith"]>[0]) => {
+    const running = Command.launch(command, { ...env, ...more }, ["ignore", "pipe", "pipe"])
     const take = (text: string) => {
       output = `${output}${text}`.slice(-maxOutput)
     }
     running.child.stdout?.setEncoding("utf8").on("data", take)
     running.child.stderr?.setEncoding("utf8").on("data", take)
     current = running
-  })
+  }
+  const launch = Effect.sync(() => launched({}))
   const failed = (got: string) =>
     Effect.suspend(() =>
       Effect.fail(
@@ -60,11 +61,19 @@ export const make = Effect.fnUntraced(function*(
       )
     )
   const exit = Effect.suspend(() => current === undefined ? Effect.succeed("not started") : current.exit)
+  const end = Effect.suspend(() => {
+    current?.kill("SIGKILL")
+    return exit
+  })
   const serving = Effect.repeat(ready, { until: (there: boolean) => there, schedule: Schedule.spaced("50 millis") })
 
   yield* Effect.addFinalizer(() => Effect.sync(() => current?.kill("SIGKILL")))
   return {
     launch,
+    launchWith: (more) =>
+      Effect.asVoid(
+        Effect.acquireRelease(Effect.andThen(end, Effect.sync(() => launched(more))), () => end)
+      ),
     start: Effect.andThen(
       launch,
       serving.pipe(

@@ -120,6 +120,10 @@ export const Outside = Schema.Struct({
   })
 )
 
+const Variable = Schema.String.check(
+  Schema.isPattern(/^[A-Za-z_]\w*$/u, { expected: "the name of an environment variable" })
+)
+
 const ConfigSamples = Schema.Struct({
   /** What is in force before any was set, in full. */
   default: Schema.optionalKey(Metadata),
@@ -159,6 +163,11 @@ export const Description = Schema.Struct({
   discovers: Schema.optionalKey(Schema.Boolean),
   /** Whether it serves gRPC reflection, which may be switched off. Default: true. */
   reflection: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(true))),
+  /**
+   * Variables in which the connector is given the paths of its certificate, of the key, and of the authorities of its
+   * clients, for TLS. Default: TLS is not looked at.
+   */
+  tls: Schema.optionalKey(Schema.Struct({ cert: Variable, key: Variable, clientCa: Variable })),
   /** Default: nothing flows, and what would need data is not looked at. */
   outside: Schema.optionalKey(Outside)
 })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { JsonObject } from "@bufbuild/protobuf"
+import type { Transport } from "@connectrpc/connect"
 import { type GetEventsResponse, type GetPayloadResponse, PayloadKind, type SetPayloadResponse } from "@kps/idl"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -68,11 +69,15 @@ export class Driver {
   /** Forgets the calls so far: what is left is what reproduces a failure. */
   readonly forget: () => void
 
-  constructor(run: Run, wire: Wire, forget: () => void) {
+  /** The same hand, over another connection. */
+  readonly over: (transport: Transport) => Driver
+
+  constructor(run: Run, wireOf: (transport: Transport) => Wire, forget: () => void, transport = run.subject.transport) {
     this.run = run
     this.subject = run.subject
-    this.wire = wire
+    this.wire = wireOf(transport)
     this.forget = forget
+    this.over = (other) => new Driver(run, wireOf, forget, other)
   }
 
   /** No streams, the first config. What the connector refuses of that is not looked at. */

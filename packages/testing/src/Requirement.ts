@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import * as Certificates from "@kps/transport/testing/Certificates"
+import { binary } from "@kps/transport/testing/NatsServer"
 import type { Streams } from "./Description.ts"
 import type { Subject } from "./Subject.ts"
 import * as Template from "./Template.ts"
@@ -96,6 +98,23 @@ const checks = {
   broker: {
     holds: ({ broker }) => broker !== undefined,
     reason: "the platform's broker cannot be taken from the connector: give --command"
+  },
+  tls: {
+    holds: ({ description }) => description.tls !== undefined,
+    reason: described("tls: how the connector is given certificates")
+  },
+  plainText: {
+    holds: ({ overTls }) => !overTls,
+    reason:
+      "the connector is called with TLS already: leave out --tls, and let the command take the suite's certificates"
+  },
+  certificates: {
+    holds: Certificates.isAvailable,
+    reason: "no openssl on PATH to make certificates with"
+  },
+  natsServer: {
+    holds: () => binary() !== undefined,
+    reason: "no nats-server to refuse credentials with: put one on PATH, or name it in NATS_SERVER_BIN"
   },
   gate: {
     holds: ({ probes }) => probes?.gate !== undefined,

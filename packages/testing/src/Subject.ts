@@ -59,7 +59,12 @@ export interface Process {
   /** Starts it, and waits until the port answers. */
   readonly start: Effect.Effect<void, BedFailed>
   /** Starts it, and waits for nothing. */
-  readonly launch: Effect.Effect<void, BedFailed>
+  readonly launch: Effect.Effect<void>
+  /**
+   * Kills it and starts it with these variables beside its own (nothing for one: it is not set), and waits for nothing.
+   * Closing the scope kills it; the next start is as ever.
+   */
+  readonly launchWith: (env: Readonly<Record<string, string | undefined>>) => Effect.Effect<void, never, Scope.Scope>
   readonly isRunning: Effect.Effect<boolean>
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => Effect.Effect<void>
   /** Waits for its end: the exit code, or the signal that ended it. */
@@ -114,6 +119,10 @@ export interface Patience {
   readonly away: Duration.Duration
   /** How long one call may take. */
   readonly call: Duration.Duration
+  /** How long a process may take to answer that was started with something else than usual. */
+  readonly start: Duration.Duration
+  /** How long it may take until a renewed certificate is shown, or renewed credentials are. */
+  readonly renewal: Duration.Duration
 }
 
 /**
@@ -130,6 +139,8 @@ export class Subject extends Context.Service<Subject, {
   readonly place: string
   /** Calls cross a socket: what a server does to bytes shows. */
   readonly overSocket: boolean
+  /** Calls are made with TLS. */
+  readonly overTls: boolean
   readonly pipeline: Pipeline.Pipeline
   readonly patience: Patience
   readonly outside?: Outside

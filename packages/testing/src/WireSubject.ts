@@ -142,6 +142,7 @@ export const make = Effect.fnUntraced(function*(
     transport,
     place,
     overSocket: true,
+    overTls: options.tls !== undefined,
     pipeline,
     outside,
     patience: {
@@ -151,6 +152,8 @@ export const make = Effect.fnUntraced(function*(
       forgotten: Duration.seconds(40),
       away: Duration.seconds(10),
       call: Duration.seconds(10),
+      start: Duration.seconds(30),
+      renewal: Duration.seconds(20),
       ...options.patience
     },
     ...process

@@ -27,13 +27,14 @@ const subject = Effect.fnUntraced(function*(mutant: string) {
   const description = yield* Description.decode("the connector of the test", {
     id: "p-1",
     streams: { ingress: streams("in"), egress: streams("out") },
+    tls: { cert: "TLS_CERT", key: "TLS_KEY", clientCa: "TLS_CLIENT_CA" },
     outside: { nats: { ingress: "in.{stream}", egress: "out.{stream}" } }
   })
   return yield* WireSubject.make({
     endpoint: `127.0.0.1:${port}`,
     nats: [nats.url],
     description,
-    patience: { away: Duration.seconds(3) },
+    patience: { away: Duration.seconds(3), start: Duration.seconds(10), renewal: Duration.seconds(4) },
     command: `MUTANT=${JSON.stringify(mutant)} ${process.execPath} --conditions=@kps/source ${connector} ${port}`
   })
 })

@@ -9,6 +9,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Case } from "../Case.ts"
+import * as Deadline from "../Deadline.ts"
 import type { Driver } from "../Driver.ts"
 import * as EventView from "../EventView.ts"
 import { expect, Mismatch, show } from "../Outcome.ts"
@@ -63,7 +64,6 @@ const leastFailures = 20_000
 
 const maxEvents = 10_000
 const maxBytes = 4 << 20
-const answerMillis = 5_000
 
 const ofStreams = (events: ReadonlyArray<EventView.EventView>, streams: ReadonlyArray<TestStream>) =>
   events.filter(({ streamId }) => streams.some(({ id }) => id === streamId))
@@ -140,7 +140,7 @@ export const cases: ReadonlyArray<Case> = [
   {
     id: "E28",
     title: "a million failures",
-    expected: `an answer of at most ${maxEvents} events and 4 MiB, within 5 s`,
+    expected: `an answer of at most ${maxEvents} events and 4 MiB, in time`,
     level: "full",
     door: "wire",
     timeout: "60 seconds",
@@ -156,13 +156,11 @@ export const cases: ReadonlyArray<Case> = [
         given += slice
       }
       yield* driver.quiet
-      const start = yield* Clock.currentTimeMillis
-      const reply = yield* driver.ok("GetEvents", yield* driver.wire.getEvents())
-      const millis = (yield* Clock.currentTimeMillis) - start
+      const reply = yield* driver.ok("GetEvents", yield* Deadline.kept(driver, "GetEvents", driver.wire.getEvents()))
       const bytes = toBinary(GetEventsResponseSchema, reply).length
       const count = reply.eventPayloads.length
-      const got = `${count} events in ${bytes} bytes after ${millis} ms`
-      yield* expect(count <= maxEvents && bytes <= maxBytes && millis <= answerMillis, "a bounded answer", got)
+      const got = `${count} events in ${bytes} bytes`
+      yield* expect(count <= maxEvents && bytes <= maxBytes, "a bounded answer", got)
       return `${got}, after ${given} malformed frames on the channel`
     })
   },

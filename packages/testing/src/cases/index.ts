@@ -5,11 +5,13 @@
  */
 import type { Case } from "../Case.ts"
 import * as contract from "./contract.ts"
+import * as credentials from "./credentials.ts"
 import * as egress from "./egress.ts"
 import * as events from "./events.ts"
 import * as ingress from "./ingress.ts"
 import * as operations from "./operations.ts"
 import * as sequences from "./sequences.ts"
+import * as tls from "./tls.ts"
 
 /**
  * @category cases
@@ -21,5 +23,7 @@ export const all: ReadonlyArray<Case> = [
   ...ingress.cases,
   ...egress.cases,
   ...operations.cases,
+  ...tls.cases,
+  ...credentials.cases,
   ...sequences.cases
 ]

@@ -125,6 +125,7 @@ export const cases: ReadonlyArray<Case> = [
           yield* driver.quiet
           const after = pulled(stream.name)
           yield* expect(after <= mostPulled, `at most ${mostPulled} payloads taken`, `${after}`)
+          if (after === 0) return "none yet"
           return after === before ? undefined : `${after}, and growing`
         })
       )

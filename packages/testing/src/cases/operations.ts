@@ -48,6 +48,9 @@ const lifetime = Effect.fnUntraced(function*(driver: Driver) {
       return last === "NOT_SERVING" ? undefined : last ?? "nothing"
     })
   )
+  // how it ends is for another case; the next one starts it anew
+  yield* process.signal("SIGKILL")
+  yield* process.exit
   return ["NOT_SERVING before the platform's broker was reached, SERVING then, NOT_SERVING once told to stop"]
 })
 

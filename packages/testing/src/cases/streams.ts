@@ -3,34 +3,15 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Case } from "../Case.ts"
+import * as Deadline from "../Deadline.ts"
 import type { Driver } from "../Driver.ts"
 import * as EventView from "../EventView.ts"
 import * as Flow from "../Flow.ts"
-import { expect, type Mismatch, NotApplicable } from "../Outcome.ts"
+import { expect, NotApplicable } from "../Outcome.ts"
 import * as Reply from "../Reply.ts"
 import * as TestStream from "../TestStream.ts"
-
-/** An RPC waits for a stream no longer than five seconds, of the ten that the caller has; some for what it does beside. */
-const share = 0.8
-
-/** Fails unless a call answered within its bound. */
-const bounded = <A, E, R>(
-  driver: Driver,
-  what: string,
-  call: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | Mismatch, R> =>
-  Effect.gen(function*() {
-    const most = share * Duration.toMillis(driver.subject.patience.call)
-    const start = yield* Clock.currentTimeMillis
-    const answer = yield* call
-    const millis = (yield* Clock.currentTimeMillis) - start
-    yield* expect(millis <= most, `${what} within ${most} ms`, `after ${millis} ms`)
-    return answer
-  })
 
 const subscribedIs = (driver: Driver, want: Readonly<Record<string, boolean>>) =>
   driver.eventually(
@@ -55,7 +36,7 @@ export const cases: ReadonlyArray<Case> = [
       const direction = driver.directionWith(({ unreachable }) => unreachable)
       const [first, second] = [yield* driver.stream({ direction }), yield* driver.stream({ direction })]
       const away = yield* driver.stream({ direction, sample: "unreachable" })
-      const reply = yield* bounded(driver, "SetPayload", driver.setStreams(first, away, second))
+      const reply = yield* Deadline.kept(driver, "SetPayload", driver.setStreams(first, away, second))
       yield* expect(
         Reply.isStreamCode(reply),
         `SetPayload with an unreachable stream: a code such as UNAVAILABLE`,
@@ -128,11 +109,11 @@ export const cases: ReadonlyArray<Case> = [
           const neighbour = yield* driver.stream({ direction })
           const hangs = yield* driver.stream({ direction, metadata })
           yield* driver.start(neighbour)
-          yield* bounded(driver, `SetPayload of ${told}`, driver.setStreams(neighbour, hangs))
+          yield* Deadline.kept(driver, `SetPayload of ${told}`, driver.setStreams(neighbour, hangs))
           yield* Flow.flows(driver, neighbour)
-          yield* bounded(driver, "GetPayload", driver.list)
-          yield* bounded(driver, "GetEvents", driver.events)
-          yield* bounded(driver, `SetPayload without ${told}`, driver.setStreams(neighbour))
+          yield* Deadline.kept(driver, "GetPayload", driver.list)
+          yield* Deadline.kept(driver, "GetEvents", driver.events)
+          yield* Deadline.kept(driver, `SetPayload without ${told}`, driver.setStreams(neighbour))
           yield* Flow.flows(driver, neighbour)
           yield* subscribedIs(driver, { [neighbour.id]: true })
           looked.push(`${direction.toLowerCase()} ${hook}`)
@@ -143,7 +124,7 @@ export const cases: ReadonlyArray<Case> = [
         const neighbour = yield* driver.stream()
         yield* driver.start(neighbour)
         yield* driver.ok("SetPayload of the config", yield* driver.setConfig(hangsDiscovery))
-        const list = yield* bounded(driver, "GetPayload while discovering hangs", driver.asked)
+        const list = yield* Deadline.kept(driver, "GetPayload while discovering hangs", driver.asked)
         yield* expect(
           list.some(({ id, subscribed }) => id === neighbour.id && subscribed),
           `${neighbour.id} subscribed`,

@@ -8,6 +8,9 @@ import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { NatsConnection, NatsTransport, Transport } from "@kps/transport"
 import { Context, Effect, Exit, Layer, Queue, Schema, Stream } from "effect"
+import { readFileSync } from "node:fs"
+import * as Front from "./Front.ts"
+import * as Platform from "./Platform.ts"
 
 const mutant = process.env["MUTANT"] ?? ""
 
@@ -69,16 +72,37 @@ const watch = Layer.effectDiscard(Effect.gen(function*() {
 if (mutant === "exits at once") process.on("SIGTERM", () => process.exit(0))
 
 const [, , port = "0"] = process.argv
+const { CONNECTOR_INSTANCE_ID: connectorId = "", TLS_CERT: cert, TLS_CLIENT_CA: clientCa, TLS_KEY: key } = process.env
 
-ConnectorServer.layer(Definition, {
-  connectorId: process.env["CONNECTOR_INSTANCE_ID"] ?? "",
+const files = cert === undefined || key === undefined || clientCa === undefined ? undefined : { cert, key, clientCa }
+const leniency = files === undefined || !Front.isOf(mutant) ? undefined : { ...files, mutant, port: Number(port) }
+const restarts = mutant === "starts anew with a new certificate"
+const reload = restarts || mutant === "keeps its first certificate" ? "1 hour" : "100 millis"
+
+const server = ConnectorServer.layer(Definition, {
+  connectorId,
   host: "127.0.0.1",
-  port: Number(port)
-}).pipe(
+  port: leniency === undefined ? Number(port) : 0,
+  tls: files === undefined || leniency !== undefined ? undefined : { ...files, reload }
+})
+
+/** Ends when the certificate was replaced, for the one that starts anew then. */
+const renewed = Effect.suspend(() => {
+  if (cert === undefined || !restarts) return Effect.never
+  const first = readFileSync(cert, "utf8")
+  return Effect.sleep("100 millis").pipe(Effect.repeat({ while: () => readFileSync(cert, "utf8") === first }))
+})
+
+const served = leniency === undefined ? server : Layer.provideMerge(Front.layer(leniency), server)
+
+served.pipe(
   Layer.merge(watch),
   Layer.provide([implementation, Events.layer]),
+  Layer.provide(Platform.layer(mutant)),
   Layer.provide(NatsTransport.layerEnv),
   Layer.launch,
+  Effect.raceFirst(renewed),
+  Effect.forever,
   NodeRuntime.runMain({
     teardown: (exit, onExit) => onExit(Exit.isFailure(exit) && mutant !== "exits with 1" ? 0 : 1)
   })

@@ -132,13 +132,16 @@ export const make = Effect.fnUntraced(function*(
       ? `127.0.0.1:${Context.get(served, ConnectorServer.ConnectorServer).port}`
       : "this process",
     overSocket: mutation.call !== undefined || mutation.socket === true,
+    overTls: false,
     patience: {
       within: Duration.seconds(2),
       quiet: Duration.millis(60),
       longest: Duration.seconds(2),
       forgotten: Duration.seconds(4),
       away: Duration.zero,
-      call: Duration.seconds(4)
+      call: Duration.seconds(4),
+      start: Duration.seconds(4),
+      renewal: Duration.seconds(4)
     },
     pipeline: Pipeline.make(transport, (channel, frame, times) =>
       Effect.gen(function*() {
