@@ -24,6 +24,8 @@ type route struct {
 
 func main() {
 	work.Main(map[string]work.Role{
+		"burst":     burst,
+		"latency":   latency,
 		"publish":   publish,
 		"subscribe": subscribe,
 	})

@@ -19,10 +19,9 @@ import (
 
 // Command is one line of stdin.
 type Command struct {
-	Do        string  `json:"do"`
-	Millis    int64   `json:"millis"`
-	Count     int64   `json:"count"`
-	PerSecond float64 `json:"perSecond"`
+	Do     string `json:"do"`
+	Millis int64  `json:"millis"`
+	Count  int64  `json:"count"`
 }
 
 // Fields are those of an answer.

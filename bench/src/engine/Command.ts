@@ -6,8 +6,7 @@ export const Command = Schema.Struct({
   /** How long to work. */
   millis: Schema.optionalKey(Schema.Finite),
   /** How many payloads, messages or calls to wait for, or to make. */
-  count: Schema.optionalKey(Schema.Int),
-  perSecond: Schema.optionalKey(Schema.Finite)
+  count: Schema.optionalKey(Schema.Int)
 })
 
 export type Command = typeof Command.Type

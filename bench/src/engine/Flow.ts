@@ -23,11 +23,14 @@ const Received = Schema.Struct({
   cpuMicros: Schema.Finite
 })
 
-export interface Sample {
-  /** What arrived, over the time from the first call of publish to the last arrival. */
-  readonly perSecond: number
+export interface Counts {
   readonly sent: number
   readonly received: number
+}
+
+export interface Sample extends Counts {
+  /** What arrived, over the time from the first call of publish to the last arrival. */
+  readonly perSecond: number
   /** CPU time of the publisher process for a payload that it sent, in microseconds. */
   readonly publisherMicros: number
   /** CPU time of the subscriber process for a payload that it received, in microseconds. */
@@ -61,7 +64,7 @@ export const side = (name: string, { publisher, subscriber }: Ends): Side<Sample
 })
 
 /** Says how many payloads did not arrive. */
-export const lost = (samples: ReadonlyArray<Sample>): string | undefined => {
+export const lost = (samples: ReadonlyArray<Counts>): string | undefined => {
   const sent = samples.reduce((sum, sample) => sum + sample.sent, 0)
   const received = samples.reduce((sum, sample) => sum + sample.received, 0)
   if (sent === received) return undefined
@@ -71,7 +74,7 @@ export const lost = (samples: ReadonlyArray<Sample>): string | undefined => {
 }
 
 /** What the other sides lost, for the note. */
-export const losses = (samples: ReadonlyMap<string, ReadonlyArray<Sample>>): string | undefined => {
+export const losses = (samples: ReadonlyMap<string, ReadonlyArray<Counts>>): string | undefined => {
   const texts = Array.from(samples, ([name, all]) => [name, lost(all)] as const)
     .flatMap(([name, text]) => text === undefined ? [] : [`${name}: ${text}`])
   return texts.length === 0 ? undefined : texts.join(", ")

@@ -14,15 +14,15 @@ export const server = (options: Nats.Options = {}): Effect.Effect<
   Scope.Scope
 > => Effect.mapError(Nats.make(options), (error) => new BenchFailed({ problem: error.message }))
 
-/** A program that publishes or subscribes. */
-interface Program {
+/** A program that publishes or subscribes: a role with those of its parameters that are not the route. */
+export interface Program {
   readonly from: "node" | Worker.GoProgram
   readonly role: string
   readonly parameters: object
 }
 
-const node = (role: string, parameters: object = {}): Program => ({ from: "node", role, parameters })
-const sdk = (role: string, client: string): Program => ({ from: "sdk", role, parameters: { client } })
+export const node = (role: string, parameters: object = {}): Program => ({ from: "node", role, parameters })
+export const sdk = (role: string, parameters: object): Program => ({ from: "sdk", role, parameters })
 const latest = (role: string): Program => ({ from: "latest", role, parameters: {} })
 
 const publishers = {
@@ -31,9 +31,9 @@ const publishers = {
   /** The same, with what `Packing.pack` makes of the payloads. */
   "ours, packed": node("publish", { packed: true }),
   /** The client of the Go SDK, one payload per message. */
-  "sdk": sdk("publish", "sdk"),
+  "sdk": sdk("publish", { client: "sdk" }),
   /** nats.go with the SDK's messages, 64 payloads in each: what a Go publisher could do, and the SDK's client does not. */
-  "sdk, packed": sdk("publish", "packed"),
+  "sdk, packed": sdk("publish", { client: "packed" }),
   /** nats.go alone: the payload is the message. */
   "nats.go": latest("publish"),
   /** The JavaScript client alone: the payload is the message. */
@@ -46,9 +46,9 @@ const subscribers = {
   /** `Transport` of `@kps/transport`. */
   "ours": node("subscribe"),
   /** The client of the Go SDK: hands over the first payload of a message alone. */
-  "sdk": sdk("subscribe", "sdk"),
+  "sdk": sdk("subscribe", { client: "sdk" }),
   /** nats.go with the SDK's messages: all payloads of a message. */
-  "sdk, packed": sdk("subscribe", "packed"),
+  "sdk, packed": sdk("subscribe", { client: "packed" }),
   "nats.go": latest("subscribe"),
   "plain": node("plainSubscribe", { codec: "none" }),
   "plain, generated codec": node("plainSubscribe", { codec: "generated" }),
@@ -66,24 +66,21 @@ const worker = (
     ? Worker.node(role, { ...parameters, ...route })
     : Worker.go(from, role, { ...parameters, ...route }, { NATS_BROKER: route.url, PUSH_GW: "" })
 
-export interface Options {
+interface Route {
   /** Of the nats-server. */
   readonly url: string
   /** Of a payload, in bytes. */
   readonly size: number
-  readonly publisher: Publisher
-  readonly subscriber: Subscriber
 }
 
-/** Both ends, with a channel of their own; undefined where one of them is Go and Go is absent. */
+/** Starts both ends, with a channel of their own; undefined where one of them is Go and Go is absent. */
 export const ends = (
   name: string,
-  { publisher, size, subscriber, url }: Options
+  { publisher, size, subscriber, url }: Route & { readonly publisher: Program; readonly subscriber: Program }
 ): Effect.Effect<Flow.Ends | undefined, BenchFailed, GoPeer | Scope.Scope> => {
   const route = { url, size, channel: name.replaceAll(/[^a-zA-Z0-9]+/g, "-") }
-  const [publish, subscribe] = [publishers[publisher], subscribers[subscriber]]
   return Effect.map(
-    Effect.all([worker(subscribe, route), worker(publish, route)], { concurrency: 2 }),
+    Effect.all([worker(subscriber, route), worker(publisher, route)], { concurrency: 2 }),
     ([subscriber, publisher]) =>
       subscriber === undefined || publisher === undefined ? undefined : { subscriber, publisher }
   )
@@ -92,6 +89,13 @@ export const ends = (
 /** A side whose throughput is measured. */
 export const make = (
   name: string,
-  options: Options
+  options: Route & { readonly publisher: Publisher; readonly subscriber: Subscriber }
 ): Effect.Effect<Side<Flow.Sample> | undefined, BenchFailed, GoPeer | Scope.Scope> =>
-  Effect.map(ends(name, options), (ends) => ends === undefined ? undefined : Flow.side(name, ends))
+  Effect.map(
+    ends(name, {
+      ...options,
+      publisher: publishers[options.publisher],
+      subscriber: subscribers[options.subscriber]
+    }),
+    (ends) => ends === undefined ? undefined : Flow.side(name, ends)
+  )

@@ -37,7 +37,8 @@ export const entry = (row: string, line: Line, quick: boolean): Entry => {
     goal: Goal.text(goal),
     ratio: figure === undefined ? null : round(figure.median),
     met: figure === undefined || quick ? null : fault === undefined && Goal.isMet(goal, figure.median),
-    spread: figure === undefined ? null : spread(figure),
+    // of a single run there is none
+    spread: figure === undefined || figure.low === figure.high ? null : spread(figure),
     control: control === undefined ? null : { ratio: round(control.median), spread: spread(control) },
     note: fault === undefined ? note : `FAULT ${fault}; ${note}`
   }

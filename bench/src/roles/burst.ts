@@ -1,0 +1,48 @@
+/** Our publisher at a pace: a burst of payloads in one `Transport.publishAll`, each with the instant of that call. */
+import { Channel, NatsTransport, Packing, Transport } from "@kps/transport"
+import { Clock, Context, Effect, Schema } from "effect"
+import * as Role from "../engine/Role.ts"
+
+const Parameters = Schema.Struct({
+  url: Schema.String,
+  channel: Channel.ChannelName,
+  size: Schema.Int,
+  packed: Schema.Boolean,
+  /** Payloads. */
+  perSecond: Schema.Finite,
+  /** Payloads at once. */
+  burst: Schema.Int
+})
+
+Role.main(
+  Parameters,
+  Effect.fnUntraced(function*({ burst, channel, packed, perSecond, size, url }) {
+    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const stamped = () => {
+      const payload = new Uint8Array(size)
+      new DataView(payload.buffer).setBigInt64(0, process.hrtime.bigint())
+      return payload
+    }
+    const everyMillis = burst / perSecond * 1000
+    return {
+      publish: ({ millis = 0 }) =>
+        Effect.gen(function*() {
+          const startedNanos = Role.monotonicNanos()
+          const elapsedMillis = () => (Role.monotonicNanos() - startedNanos) / 1e6
+          let sent = 0
+          for (let nextMillis = 0; nextMillis < millis; nextMillis += everyMillis) {
+            const early = nextMillis - elapsedMillis()
+            if (early > 0) yield* Effect.sleep(early)
+            const timestampNanos = yield* Clock.currentTimeNanos
+            const payloads = Array.from({ length: burst }, stamped)
+            const messages = packed
+              ? Packing.pack(payloads, timestampNanos)
+              : payloads.map((payload) => ({ payloads: [payload], timestampNanos }))
+            yield* transport.publishAll(channel, messages)
+            sent += burst
+          }
+          return { sent }
+        })
+    }
+  })
+)

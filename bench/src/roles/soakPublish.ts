@@ -1,0 +1,47 @@
+/** Our publisher at a pace for a long time, which looks at its own memory. */
+import { Channel, NatsTransport, Transport } from "@kps/transport"
+import { Clock, Context, Effect, Schema } from "effect"
+import * as Memory from "../engine/Memory.ts"
+import * as Role from "../engine/Role.ts"
+
+const Parameters = Schema.Struct({
+  url: Schema.String,
+  channel: Channel.ChannelName,
+  size: Schema.Int,
+  /** Payloads. */
+  perSecond: Schema.Finite
+})
+
+const everyMillis = 10
+
+Role.main(
+  Parameters,
+  Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
+    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const batch = Math.round(perSecond * everyMillis / 1000)
+    return {
+      publish: ({ millis = 0 }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const memory = yield* Memory.sampled
+          const startedNanos = Role.monotonicNanos()
+          const elapsedMillis = () => (Role.monotonicNanos() - startedNanos) / 1e6
+          let sent = 0
+          for (let nextMillis = 0; nextMillis < millis; nextMillis += everyMillis) {
+            const early = nextMillis - elapsedMillis()
+            if (early > 0) yield* Effect.sleep(early)
+            const timestampNanos = yield* Clock.currentTimeNanos
+            const messages = Array.from({ length: batch }, () => ({
+              payloads: [new Uint8Array(size)],
+              timestampNanos
+            }))
+            yield* transport.publishAll(channel, messages)
+            sent += batch
+          }
+          yield* transport.flush
+          const seconds = elapsedMillis() / 1000
+          const { uncertain } = yield* transport.stats
+          return { sent, seconds, uncertain, ...yield* memory }
+        }))
+    }
+  })
+)
