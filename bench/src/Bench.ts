@@ -1,10 +1,14 @@
 /** The `bench` command. */
-import { Console, Effect } from "effect"
+import { Console, Effect, FileSystem, Option } from "effect"
+import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { join } from "node:path"
 import * as GoPeer from "./engine/GoPeer.ts"
 import * as Plan from "./engine/Plan.ts"
+import * as Plot from "./engine/Plot.ts"
 import * as Report from "./engine/Report.ts"
+import type { Point } from "./engine/Row.ts"
 import * as Run from "./engine/Run.ts"
 import { rows } from "./rows/index.ts"
 
@@ -17,6 +21,11 @@ const flags = {
     Flag.withDescription("Print a JSON array of {row, what, goal, ratio, met, spread, control, note}"),
     Flag.withDefault(false)
   ),
+  plot: Flag.String("plot").pipe(
+    Flag.withMetavar("FOLDER"),
+    Flag.withDescription("Draw throughput.svg and memory.svg from this run's figures into a folder"),
+    Flag.optional
+  ),
   quick: Flag.Boolean("quick").pipe(
     Flag.withDescription("Only see that every benchmark runs and delivers: speed is not judged"),
     Flag.withDefault(false)
@@ -28,16 +37,27 @@ const exit = (code: number) =>
     process.exitCode = code
   })
 
+const draw = Effect.fnUntraced(function*(folder: string, points: ReadonlyArray<Point>) {
+  const plots = yield* Plot.all(points)
+  const files = yield* FileSystem.FileSystem
+  yield* files.makeDirectory(folder, { recursive: true })
+  for (const { file, svg } of plots) {
+    yield* files.writeFileString(join(folder, file), svg)
+    yield* Console.error(`written: ${join(folder, file)}`)
+  }
+})
+
 export const command = Command.make(
   "bench",
   flags,
-  Effect.fn("bench")(function*({ json, quick, row }) {
+  Effect.fn("bench")(function*({ json, plot, quick, row }) {
     const chosen = row.length === 0 ? rows : rows.filter(({ name }) => row.includes(name))
-    const { complete, entries } = yield* Run.rows(chosen).pipe(
+    const { complete, entries, points } = yield* Run.rows(chosen).pipe(
       Effect.provideService(Plan.current, quick ? Plan.quick : Plan.full),
       Effect.provide(GoPeer.layer)
     )
     yield* Console.log(json ? Report.json(entries) : Report.table(entries))
+    if (Option.isSome(plot)) yield* draw(plot.value, points)
     if (!complete) yield* exit(1)
   })
 ).pipe(
@@ -47,6 +67,10 @@ export const command = Command.make(
 /** Exit codes: 0 everything ran and delivered, whether the goals are met or not; 1 something did not; 2 wrong arguments. */
 export const run = command.pipe(
   Command.run({ version: "0.1.0" }),
-  // the command has printed its help, and what is wrong
-  Effect.catch((error) => exit(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2))
+  Effect.catch((error) =>
+    CliError.isCliError(error)
+      // the command has printed its help, and what is wrong
+      ? exit(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)
+      : Effect.andThen(Console.error(`bench: ${error.message}`), exit(1))
+  )
 )
