@@ -144,7 +144,9 @@ describe("A lossy source of a stream that packs", () => {
     }).pipe(packed(lossy(forever(Stream.fromArray(range(0, 100)))), {
       over: (transport) => ({
         statusChanges: Stream.concat(
-          Stream.succeed({ _tag: "Connected", server: "a", since: 0, maxPayloadBytes: 50 } as const),
+          Stream.succeed(
+            { _tag: "Connected", server: "a", since: 0, maxPayloadBytes: 50, dataPath: "memory" } as const
+          ),
           Stream.never
         ),
         publishAll: (name, messages, options) => {

@@ -13,7 +13,13 @@ describe("StreamTransport", () => {
         reason: new TransportError.ConnectionFailed({ servers: ["a"], cause: new Error(message) })
       })
     })
-    const connected: Transport.ConnectionStatus = { _tag: "Connected", server: "a", since: 0, maxPayloadBytes: 1 }
+    const connected: Transport.ConnectionStatus = {
+      _tag: "Connected",
+      server: "a",
+      since: 0,
+      maxPayloadBytes: 1,
+      dataPath: "memory"
+    }
     return Effect.gen(function*() {
       const transport = yield* Transport.Transport
       const heard: Array<string | undefined> = []

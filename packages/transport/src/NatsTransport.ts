@@ -64,6 +64,12 @@ export interface Options extends Credentials {
   readonly maxBufferedBytes?: number | undefined
   /** How long closing waits for the broker to take what was published. Default: 2 seconds. */
   readonly drainTimeout?: Duration.Input | undefined
+  /**
+   * Whether messages go by the fast data path, which reads and writes the connection beside the client, and is taken
+   * with versions of the client that it is known to work with. Without it everything is promised as with it, slower.
+   * `status` says which one is taken. Default: true.
+   */
+  readonly fastPath?: boolean | undefined
 }
 
 const invalid = (option: string, problem: string) =>
@@ -107,6 +113,7 @@ export const make = Effect.fnUntraced(function*(
     pingIntervalMillis: yield* millis("pingInterval", options.pingInterval ?? "5 seconds"),
     drainTimeoutMillis: yield* millis("drainTimeout", options.drainTimeout ?? "2 seconds"),
     maxUnconfirmedBytes: yield* positive("maxUnconfirmedBytes", options.maxUnconfirmedBytes ?? 8_388_608),
+    fastPath: options.fastPath ?? true,
     counters,
     onLink: subscriptions.onLink
   })
@@ -163,6 +170,7 @@ export const layerConfig = (
  * - `NATS_USER` with `NATS_PASSWORD`, or with `NATS_PASSWORD_FILE` with its path
  * - `NATS_NKEY_SEED_FILE`, `NATS_CREDS_FILE`: paths
  * - `NATS_TLS_CA`, `NATS_TLS_CERT`, `NATS_TLS_KEY`: paths; one of them makes TLS a must
+ * - `KPS_NATS_FAST_PATH`: `on` or `off`, whether the fast data path is taken where it can be; by default it is
  *
  * @category layers
  * @since 0.1.0

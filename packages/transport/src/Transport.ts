@@ -23,7 +23,17 @@ import type { TransportError } from "./TransportError.ts"
  * @since 0.1.0
  */
 export type ConnectionStatus =
-  | { readonly _tag: "Connected"; readonly server: string; readonly since: number; readonly maxPayloadBytes: number }
+  | {
+    readonly _tag: "Connected"
+    readonly server: string
+    readonly since: number
+    readonly maxPayloadBytes: number
+    /**
+     * How messages go: with NATS by the fast data path, or by the client's public way, which is slower and promises the
+     * same; in the memory of this process otherwise.
+     */
+    readonly dataPath: "fast" | "client" | "memory"
+  }
   /** Not there (yet, or any more); `cause` is why the last try failed. It goes on trying for ever. */
   | { readonly _tag: "Disconnected"; readonly since: number; readonly cause: TransportError }
   | { readonly _tag: "Closed" }

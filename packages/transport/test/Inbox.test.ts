@@ -76,7 +76,8 @@ describe("Inbox", () => {
     Effect.gen(function*() {
       const { inbox } = inboxOf({ maxPayloads: Infinity, maxBytes: Infinity })
       for (let i = 0; i < 500; i++) {
-        const chunk = new Uint8Array(65_536)
+        // as a socket gives it
+        const chunk = Buffer.alloc(65_536)
         const bytes = frame(1, 10)
         chunk.set(bytes, 100)
         inbox.accept(chunk.subarray(100, 100 + bytes.length))

@@ -88,6 +88,23 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
         assert.strictEqual(result.success._tag, "Connected")
       }))
 
+    it.live("takes the fast data path, unless KPS_NATS_FAST_PATH says no, and takes no other word for it", () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make()
+        const pathWith = (env: Record<string, string>) =>
+          withEnv({ NATS_BROKER: server.url, ...env }, status).pipe(
+            Effect.map(({ result }) => {
+              if (result._tag === "Failure") return String(result.failure)
+              return result.success._tag === "Connected" ? result.success.dataPath : result.success._tag
+            })
+          )
+
+        assert.strictEqual(yield* pathWith({}), "fast")
+        assert.strictEqual(yield* pathWith({ KPS_NATS_FAST_PATH: "on" }), "fast")
+        assert.strictEqual(yield* pathWith({ KPS_NATS_FAST_PATH: "off" }), "client")
+        assert.match(yield* pathWith({ KPS_NATS_FAST_PATH: "yes" }), /KPS_NATS_FAST_PATH/)
+      }))
+
     it.live("has options from any configuration by layerConfig", () =>
       Effect.gen(function*() {
         const server = yield* NatsServer.make({ config: "authorization { token: t }" })

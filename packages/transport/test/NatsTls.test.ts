@@ -10,6 +10,7 @@ import {
   collected,
   connected,
   disconnected,
+  fastPath,
   monitored,
   statusWhere,
   text,
@@ -55,7 +56,8 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
       for (const host of ["tls://localhost", "tls://127.0.0.1", "nats://localhost", "nats://127.0.0.1"]) {
         for (const ca of [{ file: ours.ca }, Certificates.read(ours.ca)]) {
           const transport = yield* transportOf({ servers: [`${host}:${server.port}`], tls: { ca } })
-          yield* connected(transport, "3 seconds")
+          const status = yield* connected(transport, "3 seconds")
+          assert.propertyVal(status, "dataPath", fastPath ? "fast" : "client")
           const received = yield* collected(yield* transport.subscription(channelOf("tls")))
           yield* transport.publishAll(channelOf("tls"), messages.map(text))
           yield* until("all are here", Effect.sync(() => received.length === messages.length))

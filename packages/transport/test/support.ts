@@ -10,9 +10,12 @@ export const text = (value: string): Channel.Message => ({
 export const read = ({ payloads }: Channel.Message) => payloads.map((bytes) => new TextDecoder().decode(bytes)).join()
 export const channelOf = (name: string) => Channel.ChannelName.make(name)
 
+/** Whether these tests are about the fast data path: `NatsClientPath.test.ts` runs them once more without. */
+export const fastPath = process.env["KPS_NATS_FAST_PATH"] !== "off"
+
 /** A transport of the test's own, connected or not, in the test's scope. */
 export const transportOf = (options: NatsTransport.Options) =>
-  NatsTransport.make(options).pipe(
+  NatsTransport.make({ fastPath, ...options }).pipe(
     Effect.map(Context.get(Transport.Transport)),
     Effect.provideService(References.MinimumLogLevel, "None")
   )

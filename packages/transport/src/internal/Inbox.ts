@@ -56,6 +56,11 @@ export class Inbox {
 
   /** Takes one frame off the wire. Called in broker order. */
   accept(frame: Uint8Array): void {
+    this.acceptRange(frame, 0, frame.length)
+  }
+
+  /** `accept` for the frame that is a part of a chunk: nobody writes to the chunk again. */
+  acceptRange(chunk: Uint8Array, start: number, end: number): void {
     if (this.ended !== undefined) return
     const { counters, limits } = this.options
     if (this.payloads >= limits.maxPayloads || this.bytes >= limits.maxBytes) {
@@ -63,23 +68,14 @@ export class Inbox {
       this.options.onDropped()
       return
     }
-    const decoded = TransportCodec.decode(this.owned(frame))
-    if (Result.isFailure(decoded)) {
-      counters.malformed++
-      this.options.onMalformed(
-        new TransportError({
-          reason: new MalformedFrame({
-            channel: this.options.channel,
-            byteLength: frame.byteLength,
-            cause: decoded.failure
-          })
-        })
-      )
-      return
-    }
+    const decoded = this.mayPin(chunk.buffer)
+      ? TransportCodec.decodeRange(chunk, start, end)
+      // not `slice`: a `Buffer` would share its memory
+      : TransportCodec.decode(new Uint8Array(chunk.subarray(start, end)))
+    if (Result.isFailure(decoded)) return this.malformed(end - start, decoded.failure)
     this.messages.push(decoded.success)
     this.payloads += decoded.success.payloads.length || 1
-    this.bytes += frame.byteLength
+    this.bytes += end - start
     if (this.level !== "high") this.rise(Math.max(this.payloads / limits.highPayloads, this.bytes / limits.highBytes))
     this.wake()
   }
@@ -170,12 +166,18 @@ export class Inbox {
     })
   }
 
-  private owned(frame: Uint8Array): Uint8Array {
-    if (frame.buffer !== this.chunk) {
-      if (this.pinned >= maxPinnedBytes) return new Uint8Array(frame)
-      this.chunk = frame.buffer
-      this.pinned += frame.buffer.byteLength
-    }
-    return frame
+  private malformed(byteLength: number, cause: TransportCodec.MalformedFrame): void {
+    const { channel, counters, onMalformed } = this.options
+    counters.malformed++
+    onMalformed(new TransportError({ reason: new MalformedFrame({ channel, byteLength, cause }) }))
+  }
+
+  /** Whether views may keep the chunk alive. */
+  private mayPin(chunk: ArrayBufferLike): boolean {
+    if (chunk === this.chunk) return true
+    if (this.pinned >= maxPinnedBytes) return false
+    this.chunk = chunk
+    this.pinned += chunk.byteLength
+    return true
   }
 }

@@ -7,18 +7,24 @@
 import { TransportCodec } from "@kps/idl"
 import { errors, type NatsConnection, type Subscription } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { ChannelName, Message } from "../Channel.ts"
 import { MessageTooLarge, PermissionDenied, TransportError } from "../TransportError.ts"
 import type { Counters } from "./Counters.ts"
+import * as DataPath from "./DataPath.ts"
 import type { Dialled } from "./dial.ts"
+import * as FastPath from "./fast/FastPath.ts"
 import type { Inbox } from "./Inbox.ts"
 import { Refusals } from "./Refusals.ts"
 import { SocketGate, socketOf } from "./SocketGate.ts"
+import { encodedLength, halvesOf } from "./timestamp.ts"
 import { type Account, Unconfirmed } from "./Unconfirmed.ts"
 
 export interface Options {
   readonly counters: Counters
   readonly maxUnconfirmedBytes: number
+  /** Whether the fast data path is wanted. */
+  readonly fastPath: boolean
   /** Milliseconds from any start. */
   readonly now: () => number
 }
@@ -47,6 +53,9 @@ export class Link {
   readonly client: NatsConnection
   readonly dialled: Dialled
   readonly gate: SocketGate
+  readonly path: DataPath.DataPath
+  /** Why the fast data path was wanted and could not be taken. */
+  readonly pathProblem: string | undefined
   private readonly options: Options
   private lost: Lost | undefined
   private readonly onLost = new Set<() => void>()
@@ -77,6 +86,9 @@ export class Link {
         return inBytes + inMsgs * frameBytes
       }
     })
+    const fast = options.fastPath ? FastPath.install(this.client, (cause) => this.end(cause)) : undefined
+    this.path = fast !== undefined && Result.isSuccess(fast) ? fast.success : DataPath.client(this.client)
+    this.pathProblem = fast !== undefined && Result.isFailure(fast) ? fast.failure : undefined
     void this.client.closed().then((cause) => this.end(cause))
     void this.listen()
   }
@@ -95,8 +107,7 @@ export class Link {
     if (this.refusals.has(channel)) return publishDenied(channel)
     const limit = this.maxPayloadBytes
     for (let i = 0; i < messages.length; i++) {
-      const { payloads, timestampNanos } = messages[i]!
-      const byteLength = TransportCodec.encodedLength(timestampNanos, payloads)
+      const byteLength = encodedLength(messages[i]!)
       if (byteLength > limit) return new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) })
     }
     return undefined
@@ -114,29 +125,31 @@ export class Link {
     account: Account | undefined
   ): number {
     const { counters, maxUnconfirmedBytes } = this.options
+    const window = maxUnconfirmedBytes + this.confirmedBytes
     const before = { messages: this.sentMessages, payloads: this.sentPayloads }
+    const bytesBefore = this.sentBytes
     let i = from
     let closed: Lost | undefined
+    // before the first one of this turn, so that messages and PING leave in one write
+    if (from < to && this.gathering === undefined && this.away.size === 0) this.gather()
     try {
       for (; i < to && this.lost === undefined; i++) {
-        const { payloads, timestampNanos } = messages[i]!
-        const bytes = TransportCodec.encode(timestampNanos, payloads)
-        const unconfirmed = this.sentBytes - this.confirmedBytes
+        const message = messages[i]!
+        const timestamp = halvesOf(message)
+        const byteLength = TransportCodec.encodedLengthHalves(timestamp, message.payloads)
         // a message that is larger than the whole window goes alone
-        if (unconfirmed > 0 && unconfirmed + bytes.byteLength > maxUnconfirmedBytes) break
-        // before the first one of this turn, so that messages and PING leave in one write
-        if (this.gathering === undefined && this.away.size === 0) this.gather()
-        this.client.publish(channel, bytes)
-        this.sentMessages++
-        this.sentPayloads += payloads.length
-        this.sentBytes += bytes.byteLength
-        counters.published++
-        counters.unconfirmedBytes += bytes.byteLength
+        if (this.sentBytes + byteLength > window && this.sentBytes > this.confirmedBytes) break
+        this.path.publish(channel, timestamp, message.payloads, byteLength)
+        this.sentBytes += byteLength
+        this.sentPayloads += message.payloads.length
       }
     } catch (cause) {
       // closed, and we are told in a later turn
       closed = new Lost(cause)
     }
+    this.sentMessages += i - from
+    counters.published += i - from
+    counters.unconfirmedBytes += this.sentBytes - bytesBefore
     if (account !== undefined && i > from) {
       this.unconfirmed.add(account, before, { messages: this.sentMessages, payloads: this.sentPayloads })
     }
@@ -171,13 +184,15 @@ export class Link {
   subscribe(inbox: Inbox, queue: string | undefined): Subscription | undefined {
     const { channel } = inbox.options
     try {
-      return this.client.subscribe(channel, {
+      const subscription = this.client.subscribe(channel, {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
           if (error === null) inbox.accept(message.data)
           else inbox.end(new TransportError({ reason: new PermissionDenied({ channel, operation: "subscribe" }) }))
         }
       })
+      this.path.feed(subscription, inbox)
+      return subscription
     } catch (cause) {
       // closed, and we are told in a later turn
       this.end(cause)
@@ -209,6 +224,7 @@ export class Link {
     counters.unconfirmedBytes -= this.sentBytes - this.confirmedBytes
     this.unconfirmed.end({ messages: this.confirmedMessages, payloads: this.confirmedPayloads })
     this.gate.close()
+    this.path.close()
     this.dialled.destroy()
     const failed = Effect.fail(this.lost)
     const trips = this.gathering === undefined ? [...this.away] : [...this.away, this.gathering]

@@ -29,6 +29,7 @@ export interface Options extends dialling.Options {
   readonly servers: ReadonlyArray<Server>
   readonly counters: Counters
   readonly maxUnconfirmedBytes: number
+  readonly fastPath: boolean
   readonly reconnectDelayMillis: number
   readonly maxReconnectDelayMillis: number
   readonly pingIntervalMillis: number
@@ -104,10 +105,19 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         _tag: "Connected",
         server: server.name,
         since: clock.currentTimeMillisUnsafe(),
-        maxPayloadBytes: link.maxPayloadBytes
+        maxPayloadBytes: link.maxPayloadBytes,
+        dataPath: link.path.name
       })
       yield* Deferred.succeed(tried, undefined)
-      yield* Effect.annotateLogs(Effect.logInfo("connected to the broker"), { server: server.name })
+      yield* Effect.annotateLogs(Effect.logInfo("connected to the broker"), {
+        server: server.name,
+        dataPath: link.path.name
+      })
+      if (link.pathProblem !== undefined) {
+        yield* Effect.annotateLogs(Effect.logWarning("the fast data path is not taken"), {
+          problem: link.pathProblem
+        })
+      }
     } else options.counters.connectErrors++
     const { cause } = yield* Effect.raceFirst(link.whenLost, Effect.andThen(watch(link, options), link.whenLost))
     if (current === link) {

@@ -3,6 +3,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type { File, Secret } from "../NatsSecurity.ts"
 import type { Options } from "../NatsTransport.ts"
 import { InvalidOption, TransportError } from "../TransportError.ts"
@@ -21,7 +22,8 @@ const variables = Config.all({
   credsFile: Config.option(Config.String("NATS_CREDS_FILE")),
   ca: Config.option(Config.String("NATS_TLS_CA")),
   cert: Config.option(Config.String("NATS_TLS_CERT")),
-  key: Config.option(Config.String("NATS_TLS_KEY"))
+  key: Config.option(Config.String("NATS_TLS_KEY")),
+  fastPath: Config.schema(Schema.Literals(["on", "off"]), "KPS_NATS_FAST_PATH").pipe(Config.withDefault("on"))
 })
 
 const fileOf = (name: Option.Option<string>): File | undefined =>
@@ -54,6 +56,7 @@ export const options: Effect.Effect<Options, TransportError | Config.ConfigError
     password: yield* secretOf("NATS_PASSWORD", given.password, given.passwordFile),
     nkeySeed: fileOf(given.nkeySeedFile),
     creds: fileOf(given.credsFile),
+    fastPath: given.fastPath === "on",
     tls: Object.values(tls).some((file) => file !== undefined) ? tls : undefined
   }
 })

@@ -14,6 +14,7 @@ import * as Counters from "./Counters.ts"
 import type { Inbox } from "./Inbox.ts"
 import * as Router from "./Router.ts"
 import * as subscription from "./subscription.ts"
+import { encodedLength, halvesOf } from "./timestamp.ts"
 
 export const maxPayloadBytes = 1_048_576
 
@@ -44,7 +45,8 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
     _tag: "Connected",
     server,
     since,
-    maxPayloadBytes
+    maxPayloadBytes,
+    dataPath: "memory"
   }))
   const status = yield* SubscriptionRef.make<ConnectionStatus>(yield* connected)
 
@@ -68,7 +70,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
     const problem = refused(channel) ?? away(0)
     if (problem !== undefined) return yield* failed(problem, messages.length)
     for (const message of messages) {
-      const byteLength = TransportCodec.encodedLength(message.timestampNanos, message.payloads)
+      const byteLength = encodedLength(message)
       if (byteLength > maxPayloadBytes) {
         const reason = new MessageTooLarge({ channel, byteLength, limit: maxPayloadBytes })
         return yield* failed(new TransportError({ reason }), messages.length)
@@ -77,7 +79,7 @@ export const make: Effect.Effect<Memory, never, Scope.Scope> = Effect.gen(functi
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i]!
       counters.published++
-      router.route(channel, TransportCodec.encode(message.timestampNanos, message.payloads))
+      router.route(channel, TransportCodec.encodeHalves(halvesOf(message), message.payloads))
       if (++turn % turnLength > 0) continue
       yield* Effect.yieldNow
       const problem = i + 1 === messages.length ? undefined : away(i + 1)

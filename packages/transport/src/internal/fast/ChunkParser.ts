@@ -1,0 +1,189 @@
+/**
+ * Reads what a NATS server sends, chunk by chunk, and feeds inboxes without the client in between.
+ *
+ * Whole plain messages of subscriptions that have an inbox are read here. Everything else (INFO, PING, PONG, +OK, -ERR,
+ * messages with headers or of other subscriptions, whatever is no frame at all) is given to the client's own parser, in
+ * order, so that it means what the client says it means: its errors too.
+ */
+import type { Parser } from "@nats-io/transport-node"
+import * as lines from "./lines.ts"
+
+/** Where the messages of one subscription go: a part of a chunk, which nobody writes to again. */
+export interface Taker {
+  readonly acceptRange: (bytes: Uint8Array, start: number, end: number) => void
+}
+
+/** The client's parser, and how it says that it is between two frames. */
+export type ClientParser = Pick<Parser, "parse" | "state">
+export const betweenFrames = 0
+
+/** A line of a message that does not end within this many bytes is the client's business. */
+const maxLineBytes = 65_536
+
+const cr = 0x0d
+const lf = 0x0a
+const space = 0x20
+
+export class ChunkParser {
+  /** Messages and bytes that were read here, so far. */
+  messages = 0
+  bytes = 0
+  private readonly client: ClientParser
+  private readonly takers = new Map<number, Taker>()
+  /** The beginning of a frame whose line is not whole, or a frame that is not whole. */
+  private line: Uint8Array | undefined
+  private frame: Uint8Array | undefined
+  /** How much of the frame is here. */
+  private filled = 0
+
+  constructor(client: ClientParser) {
+    this.client = client
+  }
+
+  /** Messages of this subscription go there from now on. */
+  feed(sid: number, taker: Taker): void {
+    this.takers.set(sid, taker)
+  }
+
+  /** And from now on to the client again. */
+  stop(sid: number): void {
+    this.takers.delete(sid)
+  }
+
+  parse(chunk: Uint8Array): void {
+    // one kind of typed array for all that reads bytes, and none that needs a slow `subarray`
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    this.read(bytes, this.line === undefined && this.frame === undefined ? 0 : this.resume(bytes))
+  }
+
+  private read(bytes: Uint8Array, from: number): void {
+    let position = from
+    while (position < bytes.length) {
+      if (this.client.state !== betweenFrames) position = this.toClient(bytes, position)
+      else {
+        position = this.readMessages(bytes, position)
+        if (position < bytes.length) position = this.readOther(bytes, position)
+      }
+    }
+  }
+
+  /** Reads messages that have an inbox, until the end or something else; returns where that begins. */
+  private readMessages(bytes: Uint8Array, from: number): number {
+    const { length } = bytes
+    let position = from
+    let sid = -1
+    let taker: Taker | undefined
+    // "MSG <subject> <sid> <size>\r\n<payload>\r\n", from a server that writes nothing else
+    while (
+      bytes[position] === 0x4d && bytes[position + 1] === 0x53 && bytes[position + 2] === 0x47
+      && bytes[position + 3] === space
+    ) {
+      let i = position + 4
+      while (i < length && bytes[i]! > space) i++
+      if (i >= length || bytes[i] !== space) return position
+      const sidAt = ++i
+      let number = 0
+      let digit: number
+      while (i < length && (digit = bytes[i]! - 48) >= 0 && digit <= 9) {
+        number = number * 10 + digit
+        i++
+      }
+      // longer numbers are not exact, and no server's
+      if (i >= length || bytes[i] !== space || i - sidAt > 9) return position
+      const sizeAt = ++i
+      let size = 0
+      while (i < length && (digit = bytes[i]! - 48) >= 0 && digit <= 9) {
+        size = size * 10 + digit
+        i++
+      }
+      if (i === sizeAt || i - sizeAt > 8 || size > lines.maxSize) return position
+      const start = i + 2
+      const end = start + size
+      if (end + 2 > length) return position
+      if (bytes[i] !== cr || bytes[i + 1] !== lf || bytes[end] !== cr || bytes[end + 1] !== lf) return position
+      if (number !== sid || taker === undefined) {
+        taker = this.takers.get(number)
+        if (taker === undefined) return position
+        sid = number
+      }
+      taker.acceptRange(bytes, start, end)
+      this.messages++
+      this.bytes += size
+      position = end + 2
+    }
+    return position
+  }
+
+  /** Reads one frame that is for the client, or not whole, or not a frame; returns where the next one begins. */
+  private readOther(bytes: Uint8Array, from: number): number {
+    const { length } = bytes
+    const newline = bytes.indexOf(lf, from)
+    if (newline < 0) {
+      if (!lines.mayBeMessage(bytes, from) || length - from > maxLineBytes) return this.toClient(bytes, from)
+      this.line = bytes.slice(from)
+      return length
+    }
+    const size = lines.sizeOf(bytes, from, newline)
+    if (size < 0) return this.toClient(bytes, from)
+    const end = newline + 1 + size + 2
+    if (end > length) {
+      this.expect(end - from, bytes, from)
+      return length
+    }
+    this.client.parse(bytes.subarray(from, end))
+    return end
+  }
+
+  /** Gives the client one line, or what is there of it, or of what it takes for a message's payload. */
+  private toClient(bytes: Uint8Array, from: number): number {
+    const newline = bytes.indexOf(lf, from)
+    const end = newline < 0 ? bytes.length : newline + 1
+    this.client.parse(bytes.subarray(from, end))
+    return end
+  }
+
+  /** Begins a frame whose rest is in chunks to come. */
+  private expect(byteLength: number, bytes: Uint8Array, from: number): void {
+    this.frame = new Uint8Array(byteLength)
+    this.frame.set(bytes.subarray(from))
+    this.filled = bytes.length - from
+  }
+
+  /** Goes on with what the last chunk began; returns where the next frame begins. */
+  private resume(bytes: Uint8Array): number {
+    const { line } = this
+    if (line !== undefined) {
+      const newline = bytes.indexOf(lf)
+      const end = newline < 0 ? bytes.length : newline + 1
+      const joined = new Uint8Array(line.length + end)
+      joined.set(line)
+      joined.set(bytes.subarray(0, end), line.length)
+      this.line = undefined
+      if (newline < 0 && joined.length <= maxLineBytes && lines.mayBeMessage(joined, 0)) this.line = joined
+      else if (newline < 0) this.client.parse(joined)
+      else {
+        const size = lines.sizeOf(joined, 0, joined.length - 1)
+        if (size < 0) this.client.parse(joined)
+        else {
+          this.expect(joined.length + size + 2, joined, 0)
+          return this.fill(bytes, end)
+        }
+      }
+      return end
+    }
+    return this.fill(bytes, 0)
+  }
+
+  private fill(bytes: Uint8Array, from: number): number {
+    const frame = this.frame!
+    const count = Math.min(frame.length - this.filled, bytes.length - from)
+    frame.set(bytes.subarray(from, from + count), this.filled)
+    this.filled += count
+    if (this.filled === frame.length) {
+      this.frame = undefined
+      // a chunk with one frame
+      this.read(frame, 0)
+    }
+    return from + count
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The fast data path: frames written and read here, on the client's connection, beside everything else that the client
+ * does on it.
+ *
+ * All that it touches of the client are three things: bytes that the client sends pass by here, so that they keep their
+ * place among ours; bytes that come are read here first; and the client's counts go on counting.
+ */
+import type { NatsConnection } from "@nats-io/transport-node"
+import * as Result from "effect/Result"
+import type { DataPath } from "../DataPath.ts"
+import { ChunkParser } from "./ChunkParser.ts"
+import * as internals from "./internals.ts"
+import { SlabWriter } from "./SlabWriter.ts"
+
+/**
+ * Installs it on a connection that has just been made, or says why not. `onFailure` is told when the server sends what is
+ * no NATS, or a callback of the client's throws: the connection is of no use then, and nothing more is read.
+ */
+export const install = (
+  client: NatsConnection,
+  onFailure: (cause: unknown) => void
+): Result.Result<DataPath, string> =>
+  Result.map(internals.of(client), (protocol) => {
+    const { parser, transport } = protocol
+    const writer = new SlabWriter(transport.socket)
+    const send = transport.send.bind(transport)
+    transport.send = (bytes) => {
+      if (writer.append(bytes)) return
+      writer.flush()
+      send(bytes)
+    }
+    const chunks = new ChunkParser({
+      parse: parser.parse.bind(parser),
+      get state() {
+        return parser.state
+      }
+    })
+    let failed = false
+    parser.parse = (chunk) => {
+      if (failed) return
+      const { bytes, messages } = chunks
+      try {
+        chunks.parse(chunk)
+      } catch (cause) {
+        failed = true
+        onFailure(cause)
+      }
+      protocol.inMsgs += chunks.messages - messages
+      protocol.inBytes += chunks.bytes - bytes
+    }
+
+    return {
+      name: "fast",
+      publish: (channel, timestamp, payloads, byteLength) => {
+        // what the client was given before goes before
+        if (protocol.outbound.byteLength > 0) protocol.flushPending()
+        writer.publish(channel, timestamp, payloads, byteLength)
+        protocol.outMsgs++
+        protocol.outBytes += byteLength
+      },
+      feed: (subscription, inbox) => {
+        const sid = subscription.getID()
+        chunks.feed(sid, inbox)
+        void subscription.closed.then(() => chunks.stop(sid))
+      },
+      close: () => writer.close()
+    }
+  })
