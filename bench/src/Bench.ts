@@ -1,12 +1,16 @@
 /** The `bench` command. */
-import { Console, Effect, FileSystem, Option } from "effect"
+import { Clock, Console, Effect, FileSystem, Option } from "effect"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { BenchFailed } from "./engine/BenchFailed.ts"
 import * as GoPeer from "./engine/GoPeer.ts"
+import * as Machine from "./engine/Machine.ts"
 import * as Plan from "./engine/Plan.ts"
 import * as Plot from "./engine/Plot.ts"
+import * as Readme from "./engine/Readme.ts"
 import * as Report from "./engine/Report.ts"
 import type { Point } from "./engine/Row.ts"
 import * as Run from "./engine/Run.ts"
@@ -26,6 +30,10 @@ const flags = {
     Flag.withDescription("Draw throughput.svg and memory.svg from this run's figures into a folder"),
     Flag.optional
   ),
+  write: Flag.Boolean("write").pipe(
+    Flag.withDescription("Write the table and the plots of this run, which has to be a full one, into bench/"),
+    Flag.withDefault(false)
+  ),
   quick: Flag.Boolean("quick").pipe(
     Flag.withDescription("Only see that every benchmark runs and delivers: speed is not judged"),
     Flag.withDefault(false)
@@ -36,6 +44,18 @@ const exit = (code: number) =>
   Effect.sync(() => {
     process.exitCode = code
   })
+
+// from the bundle, dist/main.js
+const folder = fileURLToPath(new URL("..", import.meta.url))
+
+const keep = Effect.fnUntraced(function*(entries: ReadonlyArray<Report.Entry>) {
+  const files = yield* FileSystem.FileSystem
+  const file = join(folder, "README.md")
+  const day = new Date(yield* Clock.currentTimeMillis).toISOString().slice(0, 10)
+  const section = Readme.section(entries, Machine.describe(), day)
+  yield* files.writeFileString(file, yield* Readme.replaced(yield* files.readFileString(file), section))
+  yield* Console.error(`written: ${file}`)
+})
 
 const draw = Effect.fnUntraced(function*(folder: string, points: ReadonlyArray<Point>) {
   const plots = yield* Plot.all(points)
@@ -50,7 +70,10 @@ const draw = Effect.fnUntraced(function*(folder: string, points: ReadonlyArray<P
 export const command = Command.make(
   "bench",
   flags,
-  Effect.fn("bench")(function*({ json, plot, quick, row }) {
+  Effect.fn("bench")(function*({ json, plot, quick, row, write }) {
+    if (write && (quick || row.length > 0)) {
+      return yield* new BenchFailed({ problem: "--write wants a full run, without --quick and --row" })
+    }
     const chosen = row.length === 0 ? rows : rows.filter(({ name }) => row.includes(name))
     const { complete, entries, points } = yield* Run.rows(chosen).pipe(
       Effect.provideService(Plan.current, quick ? Plan.quick : Plan.full),
@@ -58,6 +81,10 @@ export const command = Command.make(
     )
     yield* Console.log(json ? Report.json(entries) : Report.table(entries))
     if (Option.isSome(plot)) yield* draw(plot.value, points)
+    if (write) {
+      yield* draw(join(folder, "plots"), points)
+      yield* keep(entries)
+    }
     if (!complete) yield* exit(1)
   })
 ).pipe(

@@ -34,11 +34,20 @@ describe("bench", () => {
       assert.include(err, "--fast")
     }))
 
+  it.effect("writes nothing of a run that is not a full one", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(
+        Effect.provide(Command.runWith(command, { version: "0" })(["--write", "--quick"]), NodeServices.layer)
+      )
+
+      assert.include(String(exit), "--write wants a full run")
+    }))
+
   it.effect("explains itself", () =>
     Effect.gen(function*() {
       const { out } = yield* said(["--help"])
 
-      for (const flag of ["--row", "--json", "--quick"]) assert.include(out, flag)
+      for (const flag of ["--row", "--json", "--plot", "--write", "--quick"]) assert.include(out, flag)
     }))
 
   it("has each row once, with a case at least", () => {

@@ -16,11 +16,11 @@ const entry: Report.Entry = {
 describe("Report", () => {
   it("has a line for each entry, with goal, ratio, verdict, spread and control, then the notes", () => {
     assert.deepStrictEqual(Report.table([entry, { ...entry, ratio: 1.2, met: false }]).split("\n"), [
-      "row  what  goal     ratio           spread      control",
+      "row  what  goal     ratio  verdict  spread      control",
       "P1   16 B  >= 1.7x  1.81   met      1.78..1.90  1.01 (0.98..1.02)",
       "P1   16 B  >= 1.7x  1.20   NOT MET  1.78..1.90  1.01 (0.98..1.02)",
       "",
-      "P1 16 B: ours 2.31M/s",
+      // said once
       "P1 16 B: ours 2.31M/s"
     ])
   })
@@ -35,6 +35,16 @@ describe("Report", () => {
       ["P2", "16 B", "to be run", "-", "-", "-", "-"]
     ])
     assert.include(table, "P2 16 B: FAILED no answer")
+  })
+
+  it("is a table of a page too, with columns that are aligned", () => {
+    assert.deepStrictEqual(Report.markdown([entry]).split("\n"), [
+      "| row | what | goal    | ratio | verdict | spread     | control           |",
+      "| --- | ---- | ------- | ----- | ------- | ---------- | ----------------- |",
+      "| P1  | 16 B | >= 1.7x | 1.81  | met     | 1.78..1.90 | 1.01 (0.98..1.02) |",
+      "",
+      "- P1 16 B: ours 2.31M/s"
+    ])
   })
 
   it("is an array with the same entries as JSON", () => {

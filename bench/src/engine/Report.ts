@@ -79,13 +79,28 @@ const cells = (entry: Entry): ReadonlyArray<string> => [
     : `${digits(entry.control.ratio)} (${range(entry.control.spread[0], entry.control.spread[1])})`
 ]
 
-const headers = ["row", "what", "goal", "ratio", "", "spread", "control"]
+const headers = ["row", "what", "goal", "ratio", "verdict", "spread", "control"]
 
-/** For a terminal: one line per entry, then the notes. */
-export const table = (entries: ReadonlyArray<Entry>): string => {
+const aligned = (entries: ReadonlyArray<Entry>) => {
   const all = [headers, ...entries.map(cells)]
   const widths = headers.map((_, column) => Math.max(...all.map((row) => row[column]!.length)))
-  const lines = all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
-  const notes = entries.filter(({ note }) => note !== "").map(({ note, row, what }) => `${row} ${what}: ${note}`)
-  return [...lines, "", ...notes].join("\n")
+  return { widths, rows: all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!))) }
+}
+
+/** The notes, one for the lines of a row that share it. */
+const notes = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> =>
+  entries
+    .filter(({ note, row }, i) => note !== "" && !(entries[i - 1]?.note === note && entries[i - 1]?.row === row))
+    .map(({ note, row, what }) => `${row} ${what}: ${note}`)
+
+/** For a terminal: one line per entry, then the notes. */
+export const table = (entries: ReadonlyArray<Entry>): string =>
+  [...aligned(entries).rows.map((row) => row.join("  ").trimEnd()), "", ...notes(entries)].join("\n")
+
+/** The same for a page. */
+export const markdown = (entries: ReadonlyArray<Entry>): string => {
+  const { rows, widths } = aligned(entries)
+  const [head = [], ...others] = rows.map((row) => `| ${row.join(" | ")} |`)
+  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`
+  return [head, rule, ...others, "", ...notes(entries).map((note) => `- ${note}`)].join("\n")
 }
