@@ -8,6 +8,7 @@ import * as Config from "./commands/Config.ts"
 import * as Conform from "./commands/Conform.ts"
 import * as Events from "./commands/Events.ts"
 import * as Health from "./commands/Health.ts"
+import * as Positions from "./commands/Positions.ts"
 import * as Set from "./commands/Set.ts"
 import * as Stream from "./commands/Stream.ts"
 
@@ -22,6 +23,7 @@ export const command = Command.make("kps").pipe(
     Conform.command,
     Events.command,
     Health.command,
+    Positions.command,
     Set.command,
     Stream.command
   ])

@@ -7,7 +7,9 @@
  * @since 0.1.0
  */
 import type { ClientError, Endpoint, Tls } from "@kps/client"
+import type { StateError } from "@kps/server"
 import type { Description, WireSubject } from "@kps/testing"
+import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
 import * as Schema from "effect/Schema"
 import type { InvalidDocument } from "./DesiredState.ts"
@@ -99,6 +101,21 @@ export class NotConforming extends Schema.TaggedError<NotConforming>("@kps/cli/R
 }
 
 /**
+ * @category errors
+ * @since 0.1.0
+ */
+export class NoPosition extends Schema.TaggedError<NoPosition>("@kps/cli/Report/NoPosition")("NoPosition", {
+  connectorId: Schema.String,
+  stream: Schema.String
+}) {
+  override get message(): string {
+    return `no position is saved of stream ${JSON.stringify(this.stream)} of connector ${
+      JSON.stringify(this.connectorId)
+    }`
+  }
+}
+
+/**
  * Everything a command can fail with.
  *
  * @category errors
@@ -115,6 +132,9 @@ export type Failure =
   | UnwritableFile
   | UnknownCase
   | NotConforming
+  | NoPosition
+  | StateError.StateError
+  | TransportError.TransportError
   | ConfigError
   | Description.InvalidDescription
   | WireSubject.Unusable
@@ -135,6 +155,7 @@ export const exitCode = (failure: Failure): number => {
     case "ConfigError":
     case "InvalidDescription":
     case "NotTestable":
+    case "TransportError":
       return 2
     case "Unreachable":
     case "CertificateRefused":
@@ -142,6 +163,8 @@ export const exitCode = (failure: Failure): number => {
     case "NotReachable":
     case "BedFailed":
       return 3
+    case "StateError":
+      return failure.reason._tag === "Unavailable" ? 3 : 1
     default:
       return 1
   }
@@ -167,6 +190,14 @@ const advice = (failure: Failure): string | undefined => {
       return failure.what === "connector"
         ? "is the connector running, and is --endpoint where it serves?"
         : "is the broker running, and is --nats where it listens?"
+    case "StateError":
+      return failure.reason._tag === "Unavailable"
+        ? "is the broker running, has it JetStream, and is --nats where it listens?"
+        : failure.reason._tag === "Unreadable"
+        ? "take it away with kps positions reset, or put another in its place with kps positions set"
+        : undefined
+    case "NoPosition":
+      return "kps positions ls shows all that are saved"
     case "InvalidDocument":
       return "nothing was sent"
     default:

@@ -105,8 +105,9 @@ export const acknowledged = <E, R>(taken: Stream.Stream<Acked<E, R>, E, R>): Sou
  *
  * **Details**
  *
- * `from` gets the position of the last array that the transport confirmed, or nothing at the first start. Positions
- * are kept in memory: they outlive a stream's retries, not the process, nor a change of the stream's parameters.
+ * `from` gets the position of the last array that the transport confirmed, or nothing at the first start. It outlives a
+ * stream's retries, not a change of the stream's parameters; the process only where the server keeps positions, and then
+ * it may be a second old: what follows it comes again. A stored position that does not decode is the stream's error.
  *
  * @category constructors
  * @since 0.1.0

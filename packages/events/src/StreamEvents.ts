@@ -272,6 +272,32 @@ export const tlsCertificateExpires = Event.alert("tlsCertificateExpires", {
 })
 
 /**
+ * The saved position of the stream's source cannot be used: it is damaged, of a later version, or does not fit the
+ * source; or it cannot be reached. Nothing is read until it can.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const positionFailed = Event.alert("positionFailed", {
+  message: "position of the source cannot be used",
+  severity: "CRITICAL",
+  metadata: Metadata
+})
+
+/**
+ * The position of the stream's source cannot be saved for now: what is read meanwhile comes again after a restart.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const positionNotSaved = Event.alert("positionNotSaved", {
+  message: "position of the source cannot be saved",
+  severity: "WARNING",
+  state: "UNHEALTHY",
+  metadata: Metadata
+})
+
+/**
  * A stream that was asked for before, and kept, does not fit the connector's class any more, as after an upgrade. It is
  * kept and not run; the others are.
  *

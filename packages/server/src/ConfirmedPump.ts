@@ -13,20 +13,11 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Messages from "./Messages.ts"
 import * as Reading from "./Reading.ts"
+import type { SourcePosition } from "./SourcePosition.ts"
 import { fromTransport, type GivenUp, TransportFailed } from "./StreamFault.ts"
 import type { StreamTransport } from "./StreamTransport.ts"
 import type { Supervision } from "./Supervision.ts"
 import { type Batch, type Entry, type Unsettled, Window } from "./Window.ts"
-
-/**
- * Where a resumable source is to go on, encoded: it outlives tries, not a change of the stream's parameters.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Position {
-  encoded: Option.Option<unknown>
-}
 
 /**
  * Publishes what a source gives and acknowledges it, in order, after the broker has taken it.
@@ -60,7 +51,8 @@ export const acknowledged = (
  *
  * **Details**
  *
- * As `acknowledged`, with the position in place of the acknowledgement. A payload that had to be dropped is passed.
+ * As `acknowledged`, with the position in place of the acknowledgement. A payload that had to be dropped is passed. The
+ * position is that of `SourcePosition`.
  *
  * @category constructors
  * @since 0.1.0
@@ -68,24 +60,25 @@ export const acknowledged = (
 export const resumable = <P, I>(
   codec: Schema.Codec<P, I>,
   from: (at: Option.Option<P>) => Stream.Stream<Delivery.Positioned<P>, Connector.Tagged, Scope.Scope>,
-  position: Position,
+  position: SourcePosition,
   stream: Supervision
 ): Effect.Effect<void, Connector.Tagged, Scope.Scope> => {
+  const json = Schema.toCodecJson(codec)
   // A position that does not fit its own schema is a defect of the source.
-  const decode = (encoded: unknown) => Effect.orDie(Schema.decodeUnknownEffect(codec)(encoded))
-  const encode = (at: P) => Effect.orDie(Schema.encodeEffect(codec)(at))
-  return Effect.flatMap(
-    Option.isNone(position.encoded) ? Effect.succeedNone : Effect.asSome(decode(position.encoded.value)),
-    (at) =>
+  const encode = (at: P) => Effect.orDie(Schema.encodeEffect(json)(at))
+  return Effect.suspend(() => position.decode(json)).pipe(
+    Effect.flatMap((at) =>
       pump(from(at), stream, {
         settle: (entries, window) => {
           window.settle(entries.length)
-          return Effect.map(encode(entries.at(-1)!.taken.position), (encoded) => {
-            position.encoded = Option.some(encoded)
-          })
+          return Effect.map(encode(entries.at(-1)!.taken.position), (encoded) => position.moved(encoded))
         },
         giveBack: () => Effect.void
       })
+    ),
+    Effect.raceFirst(position.keep),
+    // Of another's change the next try is told.
+    Effect.ensuring(Effect.ignore(position.save))
   )
 }
 

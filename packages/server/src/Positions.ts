@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { JsonObject } from "@bufbuild/protobuf"
 import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -26,7 +27,9 @@ export interface Saved {
   readonly instance: string
   readonly stream: string
   /** As the source's codec encoded it. */
-  readonly position: Schema.MutableJson
+  readonly position: Schema.Json
+  /** Of the stream, as an answer shows them, when it was saved: it belongs to these. Empty: to any. */
+  readonly parameters: JsonObject
   /** When it was saved, by the clock of whoever saved it: milliseconds since the Unix epoch. For people. */
   readonly savedAtMillis: number
   readonly revision: number
@@ -61,7 +64,7 @@ export class Positions extends Context.Service<Positions, {
   readonly set: (
     instance: string,
     stream: string,
-    position: Schema.MutableJson,
+    value: Pick<Saved, "position" | "parameters">,
     expected: number
   ) => Effect.Effect<number, StateError>
   /** Takes the position away, whatever it is: the source begins as one that never ran. */
@@ -87,10 +90,10 @@ export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
       const found = yield* bucket.get(keyOf(instance, stream))
       return Option.isNone(found) ? Option.none() : Option.some(yield* saved(bucket, found.value))
     }),
-    set: Effect.fn("Positions.set")(function*(instance, stream, position, expected) {
+    set: Effect.fn("Positions.set")(function*(instance, stream, { parameters, position }, expected) {
       const key = keyOf(instance, stream)
-      const savedAtMillis = yield* Clock.currentTimeMillis
-      const value = yield* stored.encode({ instance, stream, position, savedAtMillis })
+      const savedAtMillis = Math.round(yield* Clock.currentTimeMillis)
+      const value = yield* stored.encode({ instance, stream, position, parameters, savedAtMillis })
       if (value.length > maxBytes) {
         return yield* new StateError({
           reason: new ValueTooLarge({ bucket: bucket.name, key, byteLength: value.length, maxBytes })
@@ -120,8 +123,9 @@ const stored = Stored.make(
   Schema.Struct({
     instance: Schema.String,
     stream: Schema.String,
-    position: Schema.MutableJson,
-    savedAtMillis: Schema.Int
+    position: Schema.Json,
+    parameters: Schema.Record(Schema.String, Schema.MutableJson),
+    savedAtMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
   })
 )
 

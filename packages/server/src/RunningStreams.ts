@@ -14,8 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { Positions } from "./Positions.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
@@ -131,6 +133,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     connection,
     packingOf: StreamPacking.make(options.packing),
     clock,
+    positions: Option.getOrUndefined(yield* Effect.serviceOption(Positions)),
     desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
   }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))
 

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import { cut } from "./internal/text.ts"
+import { PositionFailed } from "./SourcePosition.ts"
 import type { Code } from "./StreamSpec.ts"
 
 /**
@@ -48,7 +49,7 @@ export interface Fault {
   readonly backoff: Failure.Backoff
   /** For an operator: the errors with what is behind them, of a defect only its reference. */
   readonly cause: Cause.Cause<unknown>
-  readonly origin: "author" | TransportFailed["operation"]
+  readonly origin: "author" | "position" | TransportFailed["operation"]
 }
 
 /**
@@ -78,6 +79,7 @@ export const fromCause = Effect.fnUntraced(function*(
   const reason = cause.reasons.find(Cause.isFailReason)
   if (reason !== undefined) {
     if (reason.error instanceof TransportFailed) return fromTransport(reason.error)
+    if (reason.error instanceof PositionFailed) return fromPosition(reason.error)
     const fault = fromError(reason.error, failures)
     if (fault !== undefined) return fault
   }
@@ -136,6 +138,23 @@ export const fromTransport = ({ error, operation }: TransportFailed): Fault => {
     origin: operation
   }
 }
+
+/**
+ * Says what a position that cannot be used means: it is tried again, since it is mended without anybody telling us.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromPosition = (error: PositionFailed): Fault => ({
+  tag: error._tag,
+  code: error.code,
+  message: error.message,
+  severity: "CRITICAL",
+  action: "retry",
+  backoff: {},
+  cause: Cause.fail(error),
+  origin: "position"
+})
 
 /**
  * A defect of the author's code, or of ours, by the reference that the log has its text under.

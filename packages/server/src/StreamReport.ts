@@ -7,6 +7,7 @@ import { type Event, StreamEvents } from "@kps/events"
 import type { TransportError } from "@kps/transport"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type { StateError } from "./StateError.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import type { Fault } from "./StreamFault.ts"
 import { type Desk, Tally } from "./Tally.ts"
@@ -114,6 +115,15 @@ export class StreamReport {
     return this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(metadata))
   }
 
+  /** The position of the source could not be saved, or, without an error, could again. */
+  saved(error: StateError | undefined): Effect.Effect<void> {
+    if (error === undefined) {
+      return this.desk.events.clear(StreamEvents.positionNotSaved, { streamId: this.streamId })
+    }
+    const metadata = StreamEvents.metadata({ errorMessage: error.message, streamId: this.streamId })
+    return this.desk.events.raise(StreamEvents.positionNotSaved, this.occurrence(metadata))
+  }
+
   /** Payloads were given up one by one. */
   droppedItems(count: number, message: string): void {
     this.stats.dropped += count
@@ -170,5 +180,6 @@ const alerts: Record<Fault["origin"], Alert | undefined> = {
   author: StreamEvents.streamFailed,
   publish: StreamEvents.transportPublishFailed,
   subscribe: StreamEvents.transportSubscribeFailed,
+  position: StreamEvents.positionFailed,
   connect: undefined
 }

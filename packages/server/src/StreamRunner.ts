@@ -13,12 +13,15 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Backoff } from "./Backoff.ts"
 import * as ConfirmedPump from "./ConfirmedPump.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
 import * as LossyPump from "./LossyPump.ts"
+import type { Positions } from "./Positions.ts"
+import type { SourcePosition } from "./SourcePosition.ts"
 import * as Spans from "./Spans.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
@@ -47,6 +50,8 @@ export interface Environment {
   readonly packingOf: (streamId: string) => Packing.Packing | undefined
   readonly clock: Clock.Clock
   readonly desk: Desk
+  /** Where positions outlive the process. Absent: nowhere. */
+  readonly positions: Positions["Service"] | undefined
 }
 
 /** From one start to its end: by itself, or because it was told to. */
@@ -78,7 +83,7 @@ export class StreamRunner {
   readonly spec: StreamSpec
   readonly report: StreamReport
   readonly counts: StreamCounts
-  readonly position: ConfirmedPump.Position
+  readonly position: SourcePosition
   private readonly environment: Environment
   private readonly backoff = new Backoff()
   private phase: StreamPhase.StreamPhase = { _tag: "Starting" }
@@ -89,7 +94,7 @@ export class StreamRunner {
     spec: StreamSpec,
     report: StreamReport,
     counts: StreamCounts,
-    position: ConfirmedPump.Position,
+    position: SourcePosition,
     environment: Environment
   ) {
     this.spec = spec
@@ -226,10 +231,17 @@ export class StreamRunner {
 
   private ingress(run: Run, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
-      const source = yield* Spans.opening(this.spec, Effect.suspend(open))
+      const source = yield* Spans.opening(this.spec, Effect.tap(Effect.suspend(open), (source) => this.located(source)))
       yield* this.opened(run)
       yield* Spans.running(this.spec, this.counts, this.pump(source, run))
     })
+  }
+
+  /** A source whose position cannot be used is not open. */
+  private located(source: Delivery.Source<Connector.Tagged, Scope.Scope>): Effect.Effect<unknown, Connector.Tagged> {
+    return source._tag === "Resumable"
+      ? Effect.andThen(this.position.load, source.run((codec) => this.position.decode(Schema.toCodecJson(codec))))
+      : Effect.void
   }
 
   private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Run) {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
+import { type Place, SourcePosition } from "./SourcePosition.ts"
 import { Ledger, type StreamCounts } from "./StreamCounts.ts"
 import { StreamReport } from "./StreamReport.ts"
 import { type Environment, StreamRunner } from "./StreamRunner.ts"
@@ -133,12 +133,20 @@ export class StreamSet {
 
   /** Counts stay with the id and direction, the position with the parameters that it belongs to. */
   private successor(current: StreamRunner | undefined, spec: StreamSpec): StreamRunner {
-    const position = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
-      ? current.position.encoded
-      : Option.none()
     const counts = this.countsOf(current, spec)
     const report = current?.report ?? new StreamReport(counts, this.environment.desk)
-    return new StreamRunner(spec, report, counts, { encoded: position }, this.environment)
+    const before = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
+      ? current.position
+      : undefined
+    const position = new SourcePosition(this.placeOf(spec, report), before)
+    return new StreamRunner(spec, report, counts, position, this.environment)
+  }
+
+  private placeOf({ id, metadata }: StreamSpec, report: StreamReport): Place | undefined {
+    const { instance, positions } = this.environment
+    return positions === undefined
+      ? undefined
+      : { store: positions, instance, streamId: id, parameters: metadata, onSaved: (error) => report.saved(error) }
   }
 
   private countsOf(current: StreamRunner | undefined, { direction, id }: StreamSpec): StreamCounts {

@@ -68,11 +68,11 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       const server = yield* NatsServer.make({ jetstream: true })
       const { port, url } = server
       const positions = Positions.make(yield* connect(url))
-      yield* positions.set("i", "s", 1, 0)
+      yield* positions.set("i", "s", { position: 1, parameters: {} }, 0)
       yield* server.kill("SIGKILL")
       const empty = yield* NatsServer.make({ jetstream: true, port })
       const found = yield* eventually(positions.get("i", "s"))
-      yield* positions.set("i", "s", 2, 0)
+      yield* positions.set("i", "s", { position: 2, parameters: {} }, 0)
 
       assert.strictEqual(empty.url, url)
       assert.deepStrictEqual(found, Option.none())
@@ -112,7 +112,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       const server = yield* NatsServer.make({ jetstream: true })
       const one = Positions.make(yield* connect(server.url, { prefix: "a" }))
       const other = Positions.make(yield* connect(server.url, { prefix: "b" }))
-      yield* one.set("i", "s", 1, 0)
+      yield* one.set("i", "s", { position: 1, parameters: {} }, 0)
 
       assert.deepStrictEqual(yield* other.get("i", "s"), Option.none())
     }), 30_000)

@@ -1,9 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, type Layer, Option, Result } from "effect"
+import { Effect, type Layer, Option, Result, type Schema } from "effect"
 import * as Key from "../../src/Key.ts"
 import * as Positions from "../../src/Positions.ts"
 import type { StateError } from "../../src/StateError.ts"
 import { fresh, inProcess, overwrite, type Place } from "../support/Place.ts"
+
+const at = (position: Schema.Json) => ({ position, parameters: { subject: "a" } })
 
 /** The behaviour that every place of `Positions` owes. */
 export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
@@ -19,15 +21,16 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
       Effect.gen(function*() {
         const [one, other] = yield* Effect.all([inProcess(Positions.make), inProcess(Positions.make)])
         const [a, b] = [fresh("i"), fresh("i")]
-        const revision = yield* one.set(a, "s", { file: "ö", offset: [1, null, true] }, 0)
-        yield* one.set(a, "t", 7, 0)
-        yield* one.set(b, "s", "x", 0)
+        const revision = yield* one.set(a, "s", at({ file: "ö", offset: [1, null, true] }), 0)
+        yield* one.set(a, "t", at(7), 0)
+        yield* one.set(b, "s", at("x"), 0)
 
         const saved = Option.getOrThrow(yield* other.get(a, "s"))
         assert.deepStrictEqual({ ...saved, savedAtMillis: 0 }, {
           instance: a,
           stream: "s",
           position: { file: "ö", offset: [1, null, true] },
+          parameters: { subject: "a" },
           savedAtMillis: 0,
           revision
         })
@@ -40,9 +43,9 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
       Effect.gen(function*() {
         const [one, other] = yield* Effect.all([inProcess(Positions.make), inProcess(Positions.make)])
         const instance = fresh("i")
-        const first = yield* one.set(instance, "s", 1, 0)
-        yield* other.set(instance, "s", 2, first)
-        const late = yield* Effect.flip(one.set(instance, "s", 1, first))
+        const first = yield* one.set(instance, "s", at(1), 0)
+        yield* other.set(instance, "s", at(2), first)
+        const late = yield* Effect.flip(one.set(instance, "s", at(1), first))
 
         assert.strictEqual(late.reason._tag, "Conflict")
         assert.strictEqual(Option.getOrThrow(yield* one.get(instance, "s")).position, 2)
@@ -52,11 +55,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
       Effect.gen(function*() {
         const positions = yield* inProcess(Positions.make)
         const instance = fresh("i")
-        const first = yield* positions.set(instance, "s", 1, 0)
+        const first = yield* positions.set(instance, "s", at(1), 0)
         yield* positions.reset(instance, "s")
         const gone = yield* positions.get(instance, "s")
-        const late = yield* Effect.flip(positions.set(instance, "s", 2, first))
-        const second = yield* positions.set(instance, "s", 3, 0)
+        const late = yield* Effect.flip(positions.set(instance, "s", at(2), first))
+        const second = yield* positions.set(instance, "s", at(3), 0)
         yield* overwrite("positions", Key.make("position", instance, "s"), "?")
         yield* positions.reset(instance, "s")
         yield* positions.reset(instance, "never there")
@@ -89,10 +92,10 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
       Effect.gen(function*() {
         const positions = yield* inProcess(Positions.make)
         const [a, b] = [fresh("i"), fresh("i")]
-        yield* positions.set(a, "t", 1, 0)
-        yield* positions.set(a, "s", 2, 0)
-        yield* positions.set(a, "x".repeat(255), 3, 0)
-        yield* positions.set(b, "s", 4, 0)
+        yield* positions.set(a, "t", at(1), 0)
+        yield* positions.set(a, "s", at(2), 0)
+        yield* positions.set(a, "x".repeat(255), at(3), 0)
+        yield* positions.set(b, "s", at(4), 0)
         yield* overwrite("positions", Key.make("position", a, "bad"), "?")
         const told = (all: ReadonlyArray<Result.Result<Positions.Saved, StateError>>) =>
           all.map(Result.match({ onSuccess: ({ stream }) => stream, onFailure: ({ reason }) => reason._tag }))
@@ -107,7 +110,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
     it.effect("refuses a position that is too large", () =>
       Effect.gen(function*() {
         const positions = yield* inProcess(Positions.make)
-        const error = yield* Effect.flip(positions.set(fresh("i"), "s", "x".repeat(Positions.maxBytes), 0))
+        const error = yield* Effect.flip(positions.set(fresh("i"), "s", at("x".repeat(Positions.maxBytes)), 0))
 
         assert.strictEqual(error.reason._tag, "ValueTooLarge")
       }))
