@@ -32,6 +32,9 @@ const publishers = {
   "ours, packed": node("publish", { packed: true }),
   /** The client of the Go SDK, one payload per message. */
   "sdk": sdk("publish", { client: "sdk" }),
+  /** The source of a whole connector, one payload per message. */
+  "connector": node("connector", { direction: "ingress", packed: false }),
+  "connector, packed": node("connector", { direction: "ingress", packed: true }),
   /** nats.go with the SDK's messages, 64 payloads in each: what a Go publisher could do, and the SDK's client does not. */
   "sdk, packed": sdk("publish", { client: "packed" }),
   /** nats.go alone: the payload is the message. */
@@ -45,6 +48,8 @@ const publishers = {
 const subscribers = {
   /** `Transport` of `@kps/transport`. */
   "ours": node("subscribe"),
+  /** The sink of a whole connector. */
+  "connector": node("connector", { direction: "egress", packed: false }),
   /** The client of the Go SDK: hands over the first payload of a message alone. */
   "sdk": sdk("subscribe", { client: "sdk" }),
   /** nats.go with the SDK's messages: all payloads of a message. */

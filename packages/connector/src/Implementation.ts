@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Channel from "effect/Channel"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type * as Pull from "effect/Pull"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -122,6 +124,11 @@ export interface Bound<in out S, in out C> {
   readonly ingress: Option.Option<Open<Source<Tagged, Scope.Scope>, S, C, Tagged, Scope.Scope>>
   readonly egress: Option.Option<Open<Sink<Tagged, Scope.Scope>, S, C, Tagged, Scope.Scope>>
   readonly discover: Option.Option<Effect.Effect<ReadonlyArray<Discovered<S>>, Tagged, Scope.Scope>>
+  /**
+   * Runs an effect as an opening is run. Whoever pulls a source or delivers to a sink many times does all of it in here:
+   * the services are then put in place once, and not for each array.
+   */
+  readonly within: <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.Effect<A, E, Scope.Scope>
   readonly config: Config<C>
   /** Puts a config in force: `config.get` and `config.changes` give it from then on. */
   readonly setConfig: (config: C) => Effect.Effect<void>
@@ -152,8 +159,16 @@ export const bind = <S, C, E extends Tagged, R>(
   setConfig: (config: C) => Effect.Effect<void>
 ): Bound<S, C> => {
   const own = ownOf(captured)
-  const effect = <A, E>(self: Effect.Effect<A, E, R>) => Effect.updateContext(self, own)
-  const stream = <A, E>(self: Stream.Stream<A, E, R>) => Stream.updateContext(self, own)
+  const effect = <A, E>(self: Effect.Effect<A, E, R | Scope.Scope>) => Effect.updateContext(self, own)
+  // `Stream.updateContext` puts a context together anew for each pull.
+  const stream = <A, E>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, Scope.Scope> => {
+    const pulls = Channel.toTransform(Stream.toChannel(self))
+    return Stream.fromChannel(
+      Channel.fromTransform((upstream: Pull.Pull<unknown, unknown, unknown>, scope) =>
+        Effect.map(effect(pulls(upstream, scope)), effect)
+      )
+    )
+  }
 
   const source = (self: Source<E, R>): Source<E, Scope.Scope> => {
     switch (self._tag) {
@@ -191,6 +206,7 @@ export const bind = <S, C, E extends Tagged, R>(
     ingress: Option.map(Option.fromNullishOr(hooks.ingress), (open) => opening(open, source)),
     egress: Option.map(Option.fromNullishOr(hooks.egress), (open) => opening(open, sink)),
     discover: Option.map(Option.fromNullishOr(hooks.discover), effect),
+    within: effect,
     config,
     setConfig
   }
@@ -209,15 +225,19 @@ const ofRunner = Context.omit(
 )
 
 /** The runner's context with the captured services put over it. */
-const ownOf = <R>(captured: Context.Context<R>): (runner: Context.Context<Scope.Scope>) => Context.Context<R> => {
+const ownOf = <R>(
+  captured: Context.Context<R>
+): (runner: Context.Context<Scope.Scope>) => Context.Context<R | Scope.Scope> => {
   const services = ofRunner(captured)
   // A fiber keeps its context: merged once, not for every batch and acknowledgement.
-  const merged = new WeakMap<Context.Context<Scope.Scope>, Context.Context<R>>()
+  const merged = new WeakMap<Context.Context<Scope.Scope>, Context.Context<R | Scope.Scope>>()
   return (runner) => {
     const known = merged.get(runner)
     if (known !== undefined) return known
     const made = Context.merge(Context.merge(captured, runner), services)
     merged.set(runner, made)
+    // What is in place already is left as it is.
+    merged.set(made, made)
     return made
   }
 }

@@ -76,13 +76,21 @@ export class View implements Halves {
     this.timestampHigh = timestampHigh
   }
 
-  /** When the producer stamped it: nanoseconds since the Unix epoch. Made anew each time it is read. */
+  /** When the producer stamped it: nanoseconds since the Unix epoch. Made when it is read. */
   get timestampNanos(): bigint {
+    // messages that were sent together have the same, one after the other
+    if (this.timestampLow === read.low && this.timestampHigh === read.high) return read.nanos
     scratch.setInt32(0, this.timestampHigh)
     scratch.setInt32(4, this.timestampLow)
-    return scratch.getBigInt64(0)
+    read.low = this.timestampLow
+    read.high = this.timestampHigh
+    read.nanos = scratch.getBigInt64(0)
+    return read.nanos
   }
 }
+
+/** The timestamp that was read last. */
+const read = { low: 0, high: 0, nanos: 0n }
 
 /**
  * Splits an instant, once for many messages that carry the same. Bits beyond the 64th are cut off.

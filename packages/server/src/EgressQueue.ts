@@ -26,7 +26,10 @@ export class EgressQueue {
   private messages: ReadonlyArray<Channel.Message> = []
   private message = 0
   private payload = 0
-  private sequence = 0
+  private arrays = 0
+  /** Of the payloads of an array: what all of their ids begin with, and how many were cut off. */
+  private stem = ""
+  private cut = 0
   private pending: ReadonlyArray<Delivery.Outgoing> = []
   /** So many at the end of the pending were never given to a sink. */
   private fresh = 0
@@ -43,6 +46,8 @@ export class EgressQueue {
     this.messages = messages
     this.message = 0
     this.payload = 0
+    this.stem = `${this.prefix}-${this.arrays++}-`
+    this.cut = 0
     this.room.closeUnsafe()
     this.some.openUnsafe()
     return this.room.await
@@ -84,7 +89,7 @@ export class EgressQueue {
 
   /** The first `count` of the pending are dealt with, but for `again`, which stay at the front. */
   done(count: number, again: ReadonlyArray<Delivery.Outgoing> = []): void {
-    this.pending = [...again, ...this.pending.slice(count)]
+    this.pending = count === this.pending.length ? again : [...again, ...this.pending.slice(count)]
     if (this.apart > 0) this.apart = Math.max(0, this.apart - count) + again.length
   }
 
@@ -104,15 +109,14 @@ export class EgressQueue {
     const batch: Array<Delivery.Outgoing> = []
     while (this.message < this.messages.length) {
       const { payloads, timestampNanos } = this.messages[this.message]!
-      const id = `${this.prefix}-${this.sequence}-`
       while (this.payload < payloads.length) {
         if (batch.length === maxBatch) return this.hold(batch)
-        batch.push({ id: id + this.payload, payload: payloads[this.payload]!, timestamp: timestampNanos, attempt: 1 })
-        this.payload++
+        // Two texts and not a new one: nobody may ask for it.
+        const id = this.stem + this.cut++
+        batch.push({ id, payload: payloads[this.payload++]!, timestamp: timestampNanos, attempt: 1 })
       }
       this.payload = 0
       this.message++
-      this.sequence++
     }
     this.hold(batch)
     this.messages = []

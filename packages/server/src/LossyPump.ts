@@ -34,7 +34,8 @@ export const run = (source: Lossy, stream: Supervision): Effect.Effect<void, Con
     const inHand = () => stats.received - stats.published - stats.dropped
     const before = inHand()
     counts.inFlight = () => inHand() - before
-    const pumped = stream.transport.packing === undefined ? asItComes(source, stream) : piled(source, stream)
+    const { packing } = stream.transport
+    const pumped = packing === undefined ? asItComes(source, stream) : piled(source, packing, stream)
     return pumped.pipe(
       Effect.andThen(flush(stream)),
       Effect.ensuring(Effect.sync(() => {
@@ -51,19 +52,26 @@ const asItComes = ({ drain, payloads }: Lossy, stream: Supervision) =>
     drain,
     take: (array) => {
       stream.report.stats.received += array.length
-      const now = stream.clock.currentTimeNanosUnsafe()
-      return Messages.inSlices(array, (slice) => publish(stream.transport.messagesOf(slice, now), stream))
+      return publishArray(array, stream)
     }
   })
 
-const piled = ({ drain, payloads }: Lossy, stream: Supervision) => {
+const publishArray = (array: ReadonlyArray<Uint8Array>, stream: Supervision) => {
+  const now = stream.clock.currentTimeNanosUnsafe()
+  return Messages.inSlices(array, (slice) => publish(stream.transport.messagesOf(slice, now), stream))
+}
+
+const piled = ({ drain, payloads }: Lossy, { maxPayloads }: Packing.Packing, stream: Supervision) => {
   const pile = new Pile(stream.clock)
   const read = Reading.run(payloads, {
     draining: stream.draining,
     drain,
     take: (array) => {
       stream.report.stats.received += array.length
-      return Messages.inSlices(array, (slice) => pile.add(slice))
+      // An array that fills messages by itself need not wait for others.
+      return array.length >= maxPayloads && pile.isEmpty
+        ? publishArray(array, stream)
+        : Messages.inSlices(array, (slice) => pile.add(slice))
     }
   })
   const publishing = Effect.gen(function*() {

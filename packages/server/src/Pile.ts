@@ -63,6 +63,11 @@ export class Pile {
     return this.room.isOpen() ? Effect.void : this.room.await
   }
 
+  /** Whether everything that was added is done with. */
+  get isEmpty(): boolean {
+    return this.empty.isOpen()
+  }
+
   /** Waits until everything that was added is done with. */
   get whenEmpty(): Effect.Effect<void> {
     return this.empty.await

@@ -4,9 +4,13 @@
  * @since 0.1.0
  */
 import type * as Array from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Pull from "effect/Pull"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
@@ -38,15 +42,35 @@ export const run = <A, ES, RS, E, R>(
   Effect.suspend(() => {
     const { drain } = options
     const idle = Latch.makeUnsafe(true)
-    const onTaken = Effect.suspend(() => {
-      idle.openUnsafe()
-      // Interrupted before it reads on.
-      return drain === undefined && Deferred.isDoneUnsafe(options.draining) ? Effect.never : Effect.void
-    })
-    const read = Stream.runForEachArray(source, (array) => {
-      idle.closeUnsafe()
-      return Effect.andThen(options.take(array), onTaken)
+    const read = eachArray(source, (pull) => {
+      const next = Effect.flatMap(pull, (array) => {
+        idle.closeUnsafe()
+        return options.take(array)
+      })
+      return Effect.suspend(() => {
+        idle.openUnsafe()
+        // Interrupted before it reads on.
+        return drain === undefined && Deferred.isDoneUnsafe(options.draining) ? Effect.never : next
+      })
     })
     const end = drain === undefined ? idle.await : Effect.andThen(drain, Effect.never)
     return Effect.raceFirst(read, Effect.andThen(Deferred.await(options.draining), end))
+  })
+
+/**
+ * As `Stream.runForEachArray`, with an effect that is made once, and not for each array: of an array of one, what is made
+ * for it is what it costs.
+ */
+const eachArray = <A, ES, RS, E, R>(
+  source: Stream.Stream<A, ES, RS>,
+  takeNext: (pull: Pull.Pull<Array.NonEmptyReadonlyArray<A>, ES>) => Effect.Effect<void, ES | E | Cause.Done<void>, R>
+): Effect.Effect<void, ES | E, RS | R> =>
+  Effect.suspend(() => {
+    const scope = Scope.makeUnsafe()
+    const pulls = Channel.toTransform(Stream.toChannel(source))
+    return Effect.flatMap(pulls(Cause.done(), scope), (pull) => Effect.forever(takeNext(pull), { disableYield: true }))
+      .pipe(
+        Pull.catchDone(() => Effect.void),
+        Effect.onExit((exit) => Scope.close(scope, exit))
+      )
   })

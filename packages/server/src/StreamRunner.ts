@@ -233,7 +233,7 @@ export class StreamRunner {
     return Effect.gen({ self: this }, function*() {
       const source = yield* Spans.opening(this.spec, Effect.tap(Effect.suspend(open), (source) => this.located(source)))
       yield* this.opened(run)
-      yield* Spans.running(this.spec, this.counts, this.pump(source, run))
+      yield* Spans.running(this.spec, this.counts, this.environment.bound.within(this.pump(source, run)))
     })
   }
 
@@ -263,7 +263,7 @@ export class StreamRunner {
       )
       yield* this.opened(run)
       const delivering = EgressPump.run(sink, queue, run.subscription, run.stream)
-      yield* Spans.running(this.spec, this.counts, delivering)
+      yield* Spans.running(this.spec, this.counts, this.environment.bound.within(delivering))
     })
   }
 
