@@ -20,21 +20,23 @@ type connector struct {
 	*events.Registry
 	connectorpb.UnsafeConnectorServiceServer
 
-	id     string
-	form   errorsForm
-	faults events.Alert
-	starts events.Status
+	id         string
+	form       errorsForm
+	subscribed bool
+	faults     events.Alert
+	starts     events.Status
 
 	mutex   sync.Mutex
 	streams []*connectorpb.Stream
 	config  *structpb.Struct
 }
 
-func newConnector(id string, form errorsForm) *connector {
+func newConnector(id string, form errorsForm, subscribed bool) *connector {
 	c := &connector{
-		Registry: events.NewRegistry(),
-		id:       id,
-		form:     form,
+		Registry:   events.NewRegistry(),
+		id:         id,
+		form:       form,
+		subscribed: subscribed,
 		faults: events.NewAlert("transportSubscribeFailed", "failed to subscribe to transport",
 			connectorpb.Severity_SEVERITY_CRITICAL, connectorpb.State_STATE_FAILED),
 		starts: events.NewStatus("streamStarted", "stream has successfully started", connectorpb.State_STATE_PROVISIONED),
@@ -114,6 +116,7 @@ func (c *connector) apply(payloads []*connectorpb.Payload) *failure {
 			_ = c.faults.Publish(events.AlertWithStreamID(stream.GetId()), events.AlertWithEventMetadata(metadata))
 			return refusal
 		}
+		stream.Subscribed = stream.Subscribed || c.subscribed
 		_ = c.starts.Publish(events.StatusWithStreamID(stream.GetId()))
 	}
 	c.streams = streams

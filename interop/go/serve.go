@@ -13,6 +13,7 @@ func serve(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	id := flags.String("id", "", "id of the connector instance")
 	errorForm := flags.String("errors", string(original), "original, inBand or grpc: how errors travel")
+	subscribed := flags.Bool("subscribed", false, "list streams as subscribed, which the original never does")
 	if err := parse(flags, args); err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func serve(args []string) error {
 		return err
 	}
 	server := grpc.NewServer()
-	connectorpb.RegisterConnectorServiceServer(server, newConnector(*id, form))
+	connectorpb.RegisterConnectorServiceServer(server, newConnector(*id, form, *subscribed))
 	go func() {
 		<-stdinEnds()
 		server.Stop()

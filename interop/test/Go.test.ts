@@ -2,6 +2,7 @@ import { describe, layer, vi } from "@effect/vitest"
 import { NatsTransport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Layer, Logger } from "effect"
+import * as ConformSuite from "./ConformSuite.ts"
 import * as FlowSuite from "./FlowSuite.ts"
 import * as GoClientSuite from "./GoClientSuite.ts"
 import * as GoldenSuite from "./GoldenSuite.ts"
@@ -30,6 +31,7 @@ describe.skipIf(skip)(Toolchain.suiteName("the Go SDK as a peer"), () => {
       it.layer(Transport)((it) => {
         TransportSuite.suite(it)
         FlowSuite.suite(it)
+        ConformSuite.suite(it)
       })
     })
   })
