@@ -1,5 +1,6 @@
 /** `kps conform` as a user runs it, on this connector as a process. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Certificates from "@kps/transport/testing/Certificates"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
@@ -64,7 +65,7 @@ describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
           report.cases.map(({ id }: { readonly id: string }) => id),
           "C01 C02 C03 C04 C05 C06 C08 C09 C11 C12 C14 C22 E26".split(" ")
         )
-      }), 90_000)
+      }), 120_000)
 
     it.live("passes what needs the process", () =>
       Effect.gen(function*() {
@@ -76,7 +77,21 @@ describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
           process.stdout,
           /^ok +G47 [^]*ok +O52 [^]*ok +O54 [^]*ok +O55 [^]*ok +O56 [^]*5 passed, 0 failed, 0 skipped/
         )
-      }), 90_000)
+      }), 120_000)
+
+    it.live("calls a connector that wants certificates", () =>
+      Effect.gen(function*() {
+        const authority = yield* Certificates.authority("conform")
+        const [server, client] = [yield* authority.issue(), yield* authority.issue()]
+        const { code, stderr, stdout } = yield* conform({
+          env: `KPS_TLS_CERT=${server.cert} KPS_TLS_KEY=${server.key} KPS_TLS_CLIENT_CA=${authority.ca}`,
+          args: ["--tls-ca", authority.ca, "--tls-cert", client.cert, "--tls-key", client.key]
+            .concat("--case", "C01", "--case", "O55")
+        })
+
+        assert.strictEqual(code, 0, stderr + stdout)
+        assert.match(stdout, /^ok +C01 [^\n]*\nskipped O55 [^\n]* the connector is called with TLS already: /)
+      }), 60_000)
 
     it.live("catches a connector that breaks a rule, says which and how to see it again", () =>
       Effect.gen(function*() {

@@ -96,6 +96,7 @@ export const run = Effect.fnUntraced(
     const startedMillis = yield* Clock.currentTimeMillis
     const subject = yield* WireSubject.make({
       endpoint,
+      tls: Connection.tlsOf(options),
       nats: nats.split(",").map((server) => server.trim()),
       description,
       command: Option.getOrUndefined(options.command),

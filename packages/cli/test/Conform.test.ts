@@ -44,7 +44,7 @@ describe.concurrent("kps conform", () => {
         stderr,
         /describes no connector:\n {2}streams\.ingress\.wrking: .*\n {2}streams\.ingress\.working: Missing key\n {2}config\.valid: /
       )
-    }), 20_000)
+    }), 60_000)
 
   it.live("says with exit code 2 that the description is no YAML, or not there", () =>
     Effect.gen(function*() {
@@ -55,7 +55,7 @@ describe.concurrent("kps conform", () => {
       const missing = yield* kps("--connector", "/no/such/file.yaml")
       assert.strictEqual(missing.code, 2)
       assert.match(missing.stderr, /cannot read "\/no\/such\/file\.yaml"/)
-    }), 20_000)
+    }), 60_000)
 
   it.live("says with exit code 2 which cases there are, and which flags are wrong", () =>
     Effect.gen(function*() {
@@ -70,7 +70,7 @@ describe.concurrent("kps conform", () => {
       const none = yield* kps()
       assert.strictEqual(none.code, 2)
       assert.match(none.stderr, /connector/)
-    }), 30_000)
+    }), 60_000)
 
   it.live("says with exit code 3 that there is no connector, and prints no report", () =>
     Effect.gen(function*() {
@@ -90,8 +90,16 @@ describe.concurrent("kps conform", () => {
       assert.match(plain.stderr, /no connector at 127\.0\.0\.1:\d+: what answers does not speak gRPC/)
       assert.match(plain.stderr, /is --endpoint where it serves\?/)
 
+      const secure = yield* kps("--connector", path, "--endpoint", `127.0.0.1:${port}`, "--tls")
+      assert.deepStrictEqual([secure.code, secure.stdout], [3, ""])
+      assert.match(secure.stderr, /no connector at 127\.0\.0\.1:\d+: no connection with TLS: /)
+
+      const unusable = yield* kps("--connector", path, "--tls-ca", "/no/such/ca.pem")
+      assert.strictEqual(unusable.code, 2)
+      assert.match(unusable.stderr, /cannot use the TLS authorities "\/no\/such\/ca\.pem": no such file/)
+
       const dead = yield* kps("--connector", path, "--endpoint", "127.0.0.1:1")
       assert.deepStrictEqual([dead.code, dead.stdout], [3, ""])
       assert.match(dead.stderr, /no connector at 127\.0\.0\.1:1: /)
-    }), 30_000)
+    }), 60_000)
 })
