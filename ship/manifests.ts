@@ -1,8 +1,9 @@
-// Makes what is made of apps/nats-connector/samples/connector.yaml, the one source of the connector's Kubernetes
-// resources: the class document's yamlData, and k8s/natsconnector.yaml for a cluster without the platform.
+// Makes k8s/natsconnector.yaml, the NATS connector for a cluster without the platform, from its class document: the same
+// resources, in a namespace of their own. The class document is made by `kps class build`; `pnpm manifests` does both.
 //
-//   node ship/manifests.ts           writes both
-//   node ship/manifests.ts --check   exits 1 and names what is not as it would be written
+//   node ship/manifests.ts
+import { ConnectorClass, type InvalidResource } from "@kps/resources"
+import { Effect } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseAllDocuments } from "yaml"
@@ -12,50 +13,28 @@ const folder = new URL("../apps/nats-connector/", import.meta.url)
 /** Text of a file of the app. */
 export const read = (file: string): string => readFileSync(new URL(file, folder), "utf8")
 
-/** Puts the static parameters of an instance into a template, as the platform does; dies of one that is not given. */
-export const render = (template: string, parameters: Readonly<Record<string, string>>): string =>
-  template.replaceAll(/\{\{ \.Parameters\.(\w+) \}\}/g, (_, name: string) => {
-    const value = parameters[name]
-    if (value === undefined) throw new Error(`no value for the static parameter "${name}"`)
-    return value
-  })
+/** The class, as the platform reads it. */
+export const connectorClass: Effect.Effect<ConnectorClass.ConnectorClass, InvalidResource.InvalidResource> =
+  ConnectorClass.decode(JSON.parse(read("samples/class.json")))
 
 // a registry that does not exist: the image is built and pushed by whoever installs the connector
 const image = (tag: string) => `registry.example.com/natsconnector:${tag}`
 
-/** The connector for a cluster without the platform: the class's resources, rendered, in the namespace of settings.yaml. */
-const plain = (template: string): string => {
-  const tag: string = JSON.parse(read("samples/class.json")).connectorVersion
-  const documents = parseAllDocuments(render(template, { image_tag: tag })).map((document) => {
-    if (document.errors.length > 0) throw document.errors[0]
+/** What k8s/natsconnector.yaml holds: the class's resources, rendered, in the namespace of settings.yaml. */
+export const plain: Effect.Effect<string, InvalidResource.InvalidResource> = Effect.gen(function*() {
+  const found = yield* connectorClass
+  const { yaml } = yield* ConnectorClass.render(found, { image_tag: found.connectorVersion })
+  const documents = parseAllDocuments(yaml).map((document) => {
     document.setIn(["metadata", "namespace"], "kps")
     const containers = ["spec", "template", "spec", "containers", 0, "image"]
-    if (document.get("kind") === "Deployment") document.setIn(containers, image(tag))
+    if (document.get("kind") === "Deployment") document.setIn(containers, image(found.connectorVersion))
     return document
   })
   const text = documents.map((document) => document.toString({ flowCollectionPadding: false }).replace(/^---\n/, ""))
     .join("---\n")
   return `# Made from samples/connector.yaml by \`pnpm manifests\`: edit that.\n${text.replace(/^(#.*\n)*\n?/, "")}`
-}
-
-/** Every file that is made, and what it holds. */
-export const made = (): Readonly<Record<string, string>> => {
-  const template = read("samples/connector.yaml")
-  return {
-    "samples/class.json": `${
-      JSON.stringify({ ...JSON.parse(read("samples/class.json")), yamlData: template }, null, 2)
-    }\n`,
-    "k8s/natsconnector.yaml": plain(template)
-  }
-}
+})
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const check = process.argv.includes("--check")
-  for (const [file, text] of Object.entries(made())) {
-    if (!check) writeFileSync(new URL(file, folder), text)
-    else if (read(file) !== text) {
-      console.error(`apps/nats-connector/${file} is not what samples/connector.yaml makes it: run "pnpm manifests"`)
-      process.exitCode = 1
-    }
-  }
+  writeFileSync(new URL("k8s/natsconnector.yaml", folder), await Effect.runPromise(plain))
 }

@@ -1,7 +1,7 @@
 import { describe } from "@effect/vitest"
 import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
-import { Description, WireSubject } from "@kps/testing"
+import { Description, Subject, WireSubject } from "@kps/testing"
 import * as ConnectorConformance from "@kps/testing/ConnectorConformance"
 import { NatsTransport } from "@kps/transport"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
@@ -12,6 +12,13 @@ import * as Credentials from "../src/Credentials.ts"
 import * as LogLevels from "../src/LogLevels.ts"
 import { NatsConnector } from "../src/NatsConnector.ts"
 import * as NatsConnectorLive from "../src/NatsConnectorLive.ts"
+
+const sample = (name: string) => readFileSync(new URL(`../samples/${name}`, import.meta.url), "utf8")
+const shipped = {
+  connector: NatsConnector,
+  document: sample("class.json"),
+  template: sample("connector.yaml")
+}
 
 /** The connector between two real brokers, as conformance.json describes it. What it tells of is forgotten sooner. */
 const subject = Layer.unwrap(Effect.gen(function*() {
@@ -35,12 +42,13 @@ const subject = Layer.unwrap(Effect.gen(function*() {
     )
   ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   const { port } = Context.get(services, ConnectorServer.ConnectorServer)
-  return WireSubject.layer({
+  const wire = WireSubject.make({
     endpoint: `127.0.0.1:${port}`,
     nats: [platform.url],
     description,
     patience: { longest: Duration.seconds(2) }
   })
+  return Layer.effect(Subject.Subject, Effect.map(wire, (subject) => ({ ...subject, probes: { shipped } })))
 }))
 
 describe.skipIf(binary() === undefined)(suiteName("nats-connector"), () => {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Command from "effect/cli/Command"
+import * as Class from "./commands/Class.ts"
 import * as Config from "./commands/Config.ts"
 import * as Conform from "./commands/Conform.ts"
 import * as Events from "./commands/Events.ts"
@@ -19,6 +20,7 @@ import * as Stream from "./commands/Stream.ts"
 export const command = Command.make("kps").pipe(
   Command.withDescription("Looks into running KPS connectors, and tells them what to do"),
   Command.withSubcommands([
+    Class.command,
     Config.command,
     Conform.command,
     Events.command,

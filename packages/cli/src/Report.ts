@@ -1,17 +1,20 @@
 /**
  * Failures as the person at the terminal sees them: what failed, what to do, and the exit code.
  *
- * Exit codes: 0 done; 1 the connector refused, failed or does not serve; 2 the command line or a file is wrong;
+ * Exit codes: 0 done; 1 the connector refused, failed or does not serve, a class differs or breaks; 2 the command line or a
+ * file is wrong;
  * 3 the connector could not be reached or did not answer in time.
  *
  * @since 0.1.0
  */
 import type { ClientError, Endpoint, Tls } from "@kps/client"
+import type { InvalidResource } from "@kps/resources"
 import type { StateError } from "@kps/server"
 import type { Description, WireSubject } from "@kps/testing"
 import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
 import * as Schema from "effect/Schema"
+import type { NoConnector } from "./ConnectorModule.ts"
 import type { InvalidDocument } from "./DesiredState.ts"
 
 /**
@@ -116,6 +119,38 @@ export class NoPosition extends Schema.TaggedError<NoPosition>("@kps/cli/Report/
 }
 
 /**
+ * A class document that is not what the code makes.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ClassDiffers extends Schema.TaggedError<ClassDiffers>("@kps/cli/Report/ClassDiffers")("ClassDiffers", {
+  file: Schema.String,
+  module: Schema.String,
+  /** One line for each place that differs. */
+  places: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `${this.file} is not what ${this.module} makes:${this.places.map((place) => `\n  ${place}`).join("")}`
+  }
+}
+
+/**
+ * A class that does not take what another takes, or of which that cannot be told.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ClassBreaks extends Schema.TaggedError<ClassBreaks>("@kps/cli/Report/ClassBreaks")("ClassBreaks", {
+  oldFile: Schema.String,
+  newFile: Schema.String
+}) {
+  override get message(): string {
+    return `${this.newFile} is not known to take all that ${this.oldFile} takes`
+  }
+}
+
+/**
  * Everything a command can fail with.
  *
  * @category errors
@@ -135,6 +170,10 @@ export type Failure =
   | NoPosition
   | StateError.StateError
   | TransportError.TransportError
+  | ClassDiffers
+  | ClassBreaks
+  | NoConnector
+  | InvalidResource.InvalidResource
   | ConfigError
   | Description.InvalidDescription
   | WireSubject.Unusable
@@ -156,6 +195,8 @@ export const exitCode = (failure: Failure): number => {
     case "InvalidDescription":
     case "NotTestable":
     case "TransportError":
+    case "NoConnector":
+    case "InvalidResource":
       return 2
     case "Unreachable":
     case "CertificateRefused":
@@ -200,6 +241,10 @@ const advice = (failure: Failure): string | undefined => {
       return "kps positions ls shows all that are saved"
     case "InvalidDocument":
       return "nothing was sent"
+    case "ClassDiffers":
+      return "write it anew with kps class build"
+    case "ClassBreaks":
+      return "mend it, or register it beside the old one: what was written for that stays as it is"
     default:
       return undefined
   }

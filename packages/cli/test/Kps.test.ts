@@ -4,12 +4,11 @@ import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { Transport } from "@kps/transport"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { build } from "esbuild"
 import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { bundle } from "./support/bundle.ts"
 
 class Away extends Schema.TaggedError<Away>()("Away", {}) {
   override get message() {
@@ -54,19 +53,7 @@ class Kps extends Context.Service<Kps, {
         (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
       )
       const outfile = join(folder, "kps.mjs")
-      yield* Effect.promise(() =>
-        build({
-          entryPoints: [fileURLToPath(new URL("../src/main.ts", import.meta.url))],
-          bundle: true,
-          platform: "node",
-          format: "esm",
-          conditions: ["@kps/source"],
-          banner: {
-            js: "import { createRequire as __cr } from \"node:module\"; const require = __cr(import.meta.url);"
-          },
-          outfile
-        })
-      )
+      yield* bundle(outfile)
       const env = { PATH: process.env["PATH"], KPS_ENDPOINT: `127.0.0.1:${port}`, CONNECTOR_INSTANCE_ID: "c-1" }
       return Kps.of({
         run: (...args) =>

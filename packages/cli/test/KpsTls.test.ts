@@ -4,12 +4,11 @@ import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { Transport } from "@kps/transport"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { build } from "esbuild"
 import { execFile, execFileSync, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { bundle } from "./support/bundle.ts"
 
 const hasOpenssl = spawnSync("openssl", ["version"], { stdio: "ignore" }).status === 0
 
@@ -47,19 +46,7 @@ describe.skipIf(!hasOpenssl)("kps and a connector with mutual TLS (skipped where
         }).pipe(Layer.provide([probe, Transport.layerMemory, Events.layer]))
       )
       const { port } = Context.get(built, ConnectorServer.ConnectorServer)
-      yield* Effect.promise(() =>
-        build({
-          entryPoints: [fileURLToPath(new URL("../src/main.ts", import.meta.url))],
-          bundle: true,
-          platform: "node",
-          format: "esm",
-          conditions: ["@kps/source"],
-          banner: {
-            js: "import { createRequire as __cr } from \"node:module\"; const require = __cr(import.meta.url);"
-          },
-          outfile
-        })
-      )
+      yield* bundle(outfile)
       const health = (flags: ReadonlyArray<string>, env: Record<string, string> = {}) =>
         Effect.callback<{ readonly code: number | null; readonly err: string }>((resume) => {
           const child = execFile(

@@ -184,8 +184,8 @@ export const render = Effect.fnUntraced(function*(
  * **Details**
  *
  * Name, version, description and direction are the definition's, the three schemas are made from its Effect Schemas,
- * `template` is the Kubernetes resources. Fails with everything that is wrong: properties without a description, and what
- * `check` finds. `minSvcDomainVersion` is "2.3.0" by default, the first that runs connectors.
+ * `template` is the Kubernetes resources. Fails with everything that is wrong: properties without a description, secrets
+ * without their mark, and what `check` finds. `minSvcDomainVersion` is "2.3.0" by default, the first that runs connectors.
  *
  * @category constructors
  * @since 0.1.0
@@ -209,6 +209,7 @@ export const fromDefinition = Effect.fnUntraced(function*(
   const connectorClass = yield* decode(made)
   yield* InvalidResource.unless(subject("connector class", made), [
     ...schemaKeys.flatMap((key) => ParameterSchema.undescribed(made[key], key)),
+    ...schemaKeys.flatMap((key) => ParameterSchema.unmarkedSecrets(definition[parameterSchemas[key]], key)),
     ...check(connectorClass)
   ])
   return connectorClass

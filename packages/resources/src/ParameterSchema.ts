@@ -6,6 +6,7 @@
 import type { Connector } from "@kps/connector"
 import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import type { JsonObject } from "./Fields.ts"
 import { isRecord } from "./internal/text.ts"
 import * as Violation from "./Violation.ts"
@@ -108,4 +109,60 @@ export const undescribed = (schema: JsonObject, path: string): ReadonlyArray<Vio
   }
   visit(schema, path)
   return [...paths].map((path) => ({ path, message: "expected a description: annotate({ description: \"…\" })" }))
+}
+
+const isRedacted = (ast: SchemaAST.AST): ast is SchemaAST.Declaration => {
+  const representation = ast.annotations?.["representation"]
+  return SchemaAST.isDeclaration(ast) && isRecord(representation) && representation["id"] === "effect/schema/Redacted"
+}
+
+/** An annotation before a check stays with the schema, one after it goes to the check. */
+const isWriteOnly = ({ annotations, checks }: SchemaAST.AST): boolean =>
+  [annotations, ...(checks ?? []).map((check) => check.annotations)].some((some) => some?.["writeOnly"] === true)
+
+/**
+ * Secrets of a schema that are not marked as such: paths of what decodes to a `Redacted` and is not `writeOnly`.
+ *
+ * **Details**
+ *
+ * JSON Schema does not know secrets: without the mark a form shows what is typed, and an error what was refused. It
+ * belongs on the schema within: `Schema.RedactedFromValue(Schema.String.annotate({ writeOnly: true }))`.
+ *
+ * @category checking
+ * @since 0.1.0
+ */
+export const unmarkedSecrets = (
+  schema: Connector.AnyCodec | undefined,
+  path: string
+): ReadonlyArray<Violation.Violation> => {
+  const seen = new Set<SchemaAST.AST>()
+  const paths = new Set<string>()
+  const visit = (ast: SchemaAST.AST, at: string): void => {
+    if (seen.has(ast)) return
+    seen.add(ast)
+    if (isRedacted(ast)) {
+      const [within] = ast.typeParameters
+      if (within === undefined || !isWriteOnly(within)) paths.add(at)
+      return
+    }
+    switch (ast._tag) {
+      case "Objects":
+        for (const { name, type } of ast.propertySignatures) visit(type, Violation.path(at, [name]))
+        for (const { type } of ast.indexSignatures) visit(type, `${at}{}`)
+        return
+      case "Arrays":
+        return [...ast.elements, ...ast.rest].forEach((item) => visit(item, `${at}[]`))
+      case "Union":
+        return ast.types.forEach((type) => visit(type, at))
+      case "Suspend":
+        return visit(ast.thunk(), at)
+      default:
+        return
+    }
+  }
+  if (schema !== undefined) visit(schema.ast, path)
+  return [...paths].map((path) => ({
+    path,
+    message: "expected the mark of a secret: annotate({ writeOnly: true }) on the schema within Redacted"
+  }))
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Category from "./Category.ts"
+export * as ClassDiff from "./ClassDiff.ts"
 export * as ConnectorClass from "./ConnectorClass.ts"
 export * as ConnectorConfig from "./ConnectorConfig.ts"
 export * as ConnectorInstance from "./ConnectorInstance.ts"
@@ -20,6 +21,8 @@ export * as ParameterSchema from "./ParameterSchema.ts"
 export * as PipelineManifest from "./PipelineManifest.ts"
 export * as Placement from "./Placement.ts"
 export * as Project from "./Project.ts"
+export * as SchemaExamples from "./SchemaExamples.ts"
+export * as SchemaWidth from "./SchemaWidth.ts"
 export * as ServiceDomain from "./ServiceDomain.ts"
 export * as Template from "./Template.ts"
 export * as Violation from "./Violation.ts"

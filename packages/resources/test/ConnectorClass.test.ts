@@ -108,6 +108,25 @@ describe("a class from a definition", () => {
       )
     }))
 
+  it.effect("is refused where a secret is not marked as one", () =>
+    Effect.gen(function*() {
+      const Token = Schema.String.annotate({ description: "Its token." })
+      const marked = Token.annotate({ writeOnly: true }).check(Schema.isMinLength(8))
+      const stream = Schema.Struct({
+        a: Schema.RedactedFromValue(Token),
+        b: Schema.optionalKey(Schema.RedactedFromValue(Token.check(Schema.isMinLength(8)))),
+        c: Schema.RedactedFromValue(marked),
+        d: Schema.Array(Schema.Struct({ e: Schema.NullOr(Schema.RedactedFromValue(Token)) }))
+          .annotate({ description: "more" })
+      })
+      const mark = "expected the mark of a secret: annotate({ writeOnly: true }) on the schema within Redacted"
+      assert.deepStrictEqual(yield* refused(fromDefinition({ stream })), [
+        `streamParameterSchema.a: ${mark}`,
+        `streamParameterSchema.b: ${mark}`,
+        `streamParameterSchema.d[].e: ${mark}`
+      ])
+    }))
+
   it.effect("is refused where the template and the static parameters do not fit", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* refused(fromDefinition({ staticParameters: Schema.Struct({}) })), [

@@ -136,6 +136,10 @@ const checks = {
     holds: ({ probes }) => probes?.counters !== undefined,
     reason: inside("the connector's counters")
   },
+  shipped: {
+    holds: ({ probes }) => probes?.shipped !== undefined,
+    reason: inside("the connector's definition and its class document")
+  },
   canary: {
     holds: (subject) => subject.process !== undefined || subject.probes?.logs !== undefined || secretsOf(subject),
     reason: described("{secret}, and the logs cannot be read without --command")

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type { Transport } from "@connectrpc/connect"
+import type { Connector } from "@kps/connector"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -98,6 +99,12 @@ export interface Probes {
   >
   /** Everything that was logged. */
   readonly logs?: Effect.Effect<string>
+  /** The connector's definition, and what is shipped as its class: the text of the document, and of its template. */
+  readonly shipped?: {
+    readonly connector: Pick<Connector.Any, "name" | "definition">
+    readonly document: string
+    readonly template: string
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Case } from "../Case.ts"
+import * as classDocument from "./classDocument.ts"
 import * as contract from "./contract.ts"
 import * as credentials from "./credentials.ts"
 import * as egress from "./egress.ts"
@@ -25,5 +26,6 @@ export const all: ReadonlyArray<Case> = [
   ...operations.cases,
   ...tls.cases,
   ...credentials.cases,
+  ...classDocument.cases,
   ...sequences.cases
 ]

@@ -1,6 +1,7 @@
 import { HealthV1, PayloadKind, ReflectionV1 } from "@kps/idl"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import type { Mutation } from "../support/MemorySubject.ts"
+import * as Shipped from "../support/Shipped.ts"
 import type { Mutant } from "./Mutant.ts"
 import { proxy, streamsOf } from "./Proxy.ts"
 
@@ -116,5 +117,39 @@ export const mutants: ReadonlyArray<Mutant> = [
         }))
       }
     }
+  },
+  {
+    breaks: "O58",
+    what: "has a class document of an earlier version",
+    mutation: () => ({
+      shipped: (shipped) => ({ ...shipped, document: shipped.document.replace("\"hangs\"", "\"waits\"") })
+    })
+  },
+  {
+    breaks: "O58",
+    what: "has a property that nobody has described",
+    mutation: () => ({
+      shipped: ({ connector, ...shipped }) => ({
+        ...shipped,
+        connector: {
+          ...connector,
+          definition: { ...connector.definition, stream: Schema.Struct({ subject: Schema.String }) }
+        }
+      })
+    })
+  },
+  {
+    breaks: "O58",
+    what: "has a class that refuses what it takes",
+    mutation: () => ({
+      shipped: ({ connector: { definition, name } }) =>
+        Shipped.made({
+          name,
+          definition: {
+            ...definition,
+            stream: Schema.Struct({ subject: Schema.Literal("other").annotate({ description: "The only subject." }) })
+          }
+        })
+    })
   }
 ]

@@ -33,19 +33,32 @@ export const MemoryConnector = Connector.make("memory")({
   description: "Moves payloads between the subjects of a world in memory and channels.",
   direction: "BIDIRECTIONAL",
   stream: Schema.Struct({
-    subject: Schema.String.check(Schema.isPattern(/^\S+$/u, { expected: "a subject without white space" })),
-    limit: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0))),
-    token: Schema.optionalKey(Schema.RedactedFromValue(Schema.String)),
-    lost: Schema.optionalKey(Schema.Boolean),
-    fails: Schema.optionalKey(Schema.Literals(codes)),
-    hangs: Schema.optionalKey(Schema.Literals(["open", "run", "stop"])),
-    throws: Schema.optionalKey(Schema.Boolean)
+    subject: Schema.String.annotate({ description: "Subject of the world that is read or written." }).check(
+      Schema.isPattern(/^\S+$/u, { expected: "a subject without white space" })
+    ),
+    limit: Schema.optionalKey(
+      Schema.Int.annotate({ description: "How many payloads." }).check(Schema.isGreaterThan(0))
+    ),
+    token: Schema.optionalKey(
+      Schema.RedactedFromValue(Schema.String.annotate({ description: "What the world is shown.", writeOnly: true }))
+    ),
+    lost: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the subject cannot be reached." })),
+    fails: Schema.optionalKey(Schema.Literals(codes).annotate({ description: "The code that opening fails with." })),
+    hangs: Schema.optionalKey(
+      Schema.Literals(["open", "run", "stop"]).annotate({ description: "What never ends." })
+    ),
+    throws: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the code of the sink has a bug." }))
   }),
   config: Schema.Struct({
-    level: Schema.Literals(["INFO", "DEBUG"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("INFO" as const))),
-    discovery: Schema.Literals([whenSet, "hangs"]).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(whenSet))),
-    size: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(1))),
-    password: Schema.optionalKey(Schema.RedactedFromValue(Schema.String))
+    level: Schema.Literals(["INFO", "DEBUG"]).annotate({ description: "Log level.", default: "INFO" })
+      .pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed("INFO" as const))),
+    discovery: Schema.Literals([whenSet, "hangs"]).annotate({ description: "What discovery does.", default: whenSet })
+      .pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(whenSet))),
+    size: Schema.Int.annotate({ description: "A number.", default: 1 })
+      .pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(1))),
+    password: Schema.optionalKey(
+      Schema.RedactedFromValue(Schema.String.annotate({ description: "Another secret.", writeOnly: true }))
+    )
   }),
   failures: {
     Away: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "1 second" } }),

@@ -9,6 +9,7 @@ import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Context, Duration, Effect, Latch, Layer, Logger, Metric, type Scope } from "effect"
 import * as MemoryConnector from "./MemoryConnector.ts"
+import * as Shipped from "./Shipped.ts"
 import { World } from "./World.ts"
 
 export type Routes = (router: ConnectRouter) => ConnectRouter
@@ -27,6 +28,8 @@ export interface Mutation {
   readonly routes?: (routes: Routes) => Routes
   /** Whether it is served and called over a socket, as it is in a pod. Default: no. */
   readonly socket?: boolean
+  /** What is shipped as its class. */
+  readonly shipped?: (shipped: Shipped.Shipped) => Shipped.Shipped
   /** How the routes are called. Default: within this process. */
   readonly call?: (routes: Routes) => Effect.Effect<Caller, never, Scope.Scope>
 }
@@ -176,7 +179,8 @@ export const make = Effect.fnUntraced(function*(
             counter("kps_stream_messages_delivered_total", streamId),
           malformed: counter("kps_stream_frames_malformed_total", streamId)
         })),
-      logs: Effect.sync(() => logs.join("\n"))
+      logs: Effect.sync(() => logs.join("\n")),
+      shipped: mutation.shipped === undefined ? Shipped.shipped : mutation.shipped(Shipped.shipped)
     }
   })
 })
