@@ -15,6 +15,7 @@ import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { type Bucket, Buckets, type Change, type Entry } from "./Bucket.ts"
+import { collect, each } from "./internal/each.ts"
 import { Conflict, StateError, Unavailable } from "./StateError.ts"
 
 /**
@@ -177,13 +178,3 @@ const offerAll = (entries: AsyncIterable<KvWatchEntry>, queue: Queue.Enqueue<Cha
   each(entries, ({ key, operation, revision, value }) => {
     Queue.offerUnsafe(queue, { key, revision, value: operation === "PUT" ? Option.some(value) : Option.none() })
   })
-
-const collect = <A>(items: AsyncIterable<A>): Promise<ReadonlyArray<A>> => {
-  const all: Array<A> = []
-  return each(items, (item) => void all.push(item)).then(() => all)
-}
-
-/** The promise edge: the client's iterators end when they are told to stop. */
-const each = async <A>(items: AsyncIterable<A>, take: (item: A) => void): Promise<void> => {
-  for await (const item of items) take(item)
-}

@@ -6,6 +6,8 @@
 export * as Bucket from "./Bucket.ts"
 export * as ConnectorServer from "./ConnectorServer.ts"
 export * as ContractError from "./ContractError.ts"
+export * as DeadLetterError from "./DeadLetterError.ts"
+export * as DeadLetters from "./DeadLetters.ts"
 export * as DesiredState from "./DesiredState.ts"
 export * as Lease from "./Lease.ts"
 export * as Positions from "./Positions.ts"

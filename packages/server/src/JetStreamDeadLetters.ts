@@ -1,0 +1,287 @@
+/**
+ * Dead letters in NATS JetStream: they outlive the connector, and `kps dlq` reaches them.
+ *
+ * @since 0.1.0
+ */
+import { NatsConnection } from "@kps/transport"
+import type { ConsumerInfo, JsMsg } from "@nats-io/jetstream"
+import { headers as makeHeaders } from "@nats-io/transport-node"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { DeadLetterError, NobodyListens, NotFound, NotReplayed, Unreadable } from "./DeadLetterError.ts"
+import { type Bounds, type DeadLetter, DeadLetters, type Letter, type Summary } from "./DeadLetters.ts"
+import { collect } from "./internal/each.ts"
+import * as letterHeader from "./internal/letterHeader.ts"
+import * as letterReplay from "./internal/letterReplay.ts"
+import { LetterStreams } from "./internal/letterStream.ts"
+import * as Key from "./Key.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends Bounds {
+  /** How many servers of a cluster keep each store: 1, 3 or 5. For stores that are not there yet. Default: 1. */
+  readonly replicas?: number | undefined
+  /** What the names of the streams begin with, before a `-`: letters, digits, `-` and `_`. Default: "kps". */
+  readonly prefix?: string | undefined
+  /** How long one answer of the broker is waited for. Default: 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** The broker's own limits, for when no connector runs that would count what goes, are this much above ours. */
+const slackBytes = 16_777_216
+const slackMillis = 3_600_000
+
+/** What the client and the server put around the bytes and our header. */
+const overheadBytes = 1_024
+
+/** So many letters are listed, or removed, at a time. */
+const pageSize = 1_000
+const purgedAtOnce = 32
+
+/**
+ * Layer of dead letters in JetStream, over the connection of the NATS transport.
+ *
+ * **Details**
+ *
+ * One stream per connector instance, in files, made when its first letter comes: `<prefix>-dead-letters-<instance>`
+ * with the subjects `$KPS.DLQ.<prefix>.<instance>.>`, the id as in a key of the shared state. Its limits follow the
+ * options, an hour and 16 MiB above them: the connector itself removes what is over, since it counts. A letter is one
+ * message, the original bytes with a header of what is known of them; where they do not fit into one message the rest is
+ * in a second one. Needs nats-server 2.9 or later with JetStream; every operation fails with `Unavailable` while the
+ * broker is away or has no JetStream.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<DeadLetters, never, NatsConnection.NatsConnection> =>
+  Layer.effect(DeadLetters, Effect.map(NatsConnection.NatsConnection, (connection) => make(connection, options)))
+
+const make = (connection: NatsConnection.NatsConnection["Service"], options: Options): DeadLetters["Service"] => {
+  const { maxAge = "7 days", maxBytes = 268_435_456, prefix = "kps", replicas = 1, timeout = "5 seconds" } = options
+  const maxAgeMillis = Duration.toMillis(maxAge)
+  const streams = new LetterStreams(connection, {
+    prefix,
+    replicas,
+    timeout,
+    limits: { max_age: (maxAgeMillis + slackMillis) * 1_000_000, max_bytes: maxBytes + slackBytes }
+  })
+  const letterSubject = (instance: string, stream?: string) =>
+    `${streams.rootOf(instance)}.letter.${stream === undefined ? "*" : Key.token(stream)}`
+  const tailSubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.tail.${id}`
+  const replaySubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.replayed.${id}`
+
+  const evict = Effect.fnUntraced(function*(instance: string): Effect.fn.Return<number, DeadLetterError> {
+    const ofLetters = `${streams.rootOf(instance)}.letter.`
+    let evicted = 0
+    while (true) {
+      const state = (yield* streams.info(instance))?.state
+      if (state === undefined || state.messages === 0) return evicted
+      const age = (yield* Clock.currentTimeMillis) - Date.parse(state.first_ts)
+      const tooMuch = state.bytes > maxBytes && state.first_seq < state.last_seq
+      if (age < maxAgeMillis && !tooMuch) return evicted
+      const first = yield* streams.message(instance, state.first_seq)
+      // Another replica may have been faster: each is counted once.
+      const removed = yield* streams.remove(instance, state.first_seq)
+      if (removed && first?.subject.startsWith(ofLetters) === true) evicted++
+    }
+  })
+
+  const add: DeadLetters["Service"]["add"] = Effect.fnUntraced(function*(letters) {
+    const { instance } = letters[0]
+    yield* streams.ask(instance, "store", (session) =>
+      streams.open(instance, session).then(() => {
+        const maxPayload = session.client.info?.max_payload ?? 1_048_576
+        return Promise.all(letters.map((letter) => {
+          const { about, here } = split(letter, maxPayload)
+          const headers = makeHeaders()
+          headers.set(letterHeader.headerName, about)
+          const { bytes, key, stream } = letter
+          return session.js.publish(letterSubject(instance, stream), bytes.subarray(0, here), {
+            msgID: `letter-${key}`,
+            headers
+          }).then(({ seq }) =>
+            here === bytes.length
+              ? undefined
+              : session.js.publish(tailSubject(instance, seq), bytes.subarray(here), { msgID: `tail-${key}` })
+          )
+        }))
+      }).catch((cause: unknown) => {
+        // The stream itself may be gone: it is looked for again.
+        session.opened.clear()
+        return Promise.reject(cause)
+      }))
+    // They are kept: what is over the bounds can go later too.
+    return yield* Effect.orElseSucceed(evict(instance), () => 0)
+  })
+
+  /** How often letters were replayed, by id. */
+  const replaysOf = (instance: string, id = "*") =>
+    Effect.map(streams.info(instance, replaySubject(instance, id)), (info) => {
+      const counts = new Map<string, number>()
+      for (const [subject, count] of Object.entries(info?.state.subjects ?? {})) {
+        counts.set(subject.slice(subject.lastIndexOf(".") + 1), count)
+      }
+      return counts
+    })
+
+  /** Messages without their bytes, oldest first, and how many there are behind them. */
+  const heads = (instance: string, subject: string, from: number, limit: number) => {
+    const consumer = streams.ask(instance, "list", ({ manager }, name) =>
+      manager.consumers.add(name, {
+        deliver_policy: "by_start_sequence",
+        opt_start_seq: from,
+        filter_subject: subject,
+        ack_policy: "none",
+        headers_only: true,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: 30_000_000_000
+      }))
+    const read = (info: ConsumerInfo) => {
+      const count = Math.min(limit, info.num_pending)
+      const messages = count === 0
+        ? Effect.succeed<ReadonlyArray<JsMsg>>([])
+        : streams.ask(instance, "list", ({ js }, name) =>
+          js.consumers.get(name, info.name)
+            .then((consumer) => consumer.fetch({ max_messages: count, expires: Duration.toMillis(timeout) }))
+            .then(collect))
+      return Effect.map(messages, (found = []) => ({ found, more: info.num_pending > count }))
+    }
+    return Effect.acquireUseRelease(
+      consumer,
+      (info) => info === undefined ? Effect.succeed({ found: [], more: false }) : read(info),
+      (info) =>
+        info === undefined
+          ? Effect.void
+          : Effect.ignore(
+            streams.ask(instance, "list", ({ manager }, name) => manager.consumers.delete(name, info.name))
+          )
+    )
+  }
+
+  const aboutOf = (instance: string, id: string, header: string | undefined) =>
+    Effect.mapError(
+      letterHeader.decode(header ?? ""),
+      (problem) => new DeadLetterError({ reason: new Unreadable({ instance, id, problem }) })
+    )
+
+  const list: DeadLetters["Service"]["list"] = Effect.fnUntraced(function*(instance, options = {}) {
+    const { after, limit = 100, stream } = options
+    const from = Number(after ?? 0) + 1
+    const most = Math.min(limit, pageSize)
+    const { found, more } = yield* heads(instance, letterSubject(instance, stream), from, most)
+    const replays = yield* found.length === 0 ? Effect.succeed(new Map<string, number>()) : replaysOf(instance)
+    const [letters, unreadable] = yield* Effect.partition(found, (message) => {
+      const id = String(message.seq)
+      return Effect.map(
+        aboutOf(instance, id, message.headers?.get(letterHeader.headerName)),
+        ({ here: _, ...about }): Summary => ({ ...about, id, replays: replays.get(id) ?? 0 })
+      )
+    })
+    const last = found.at(-1)
+    return { letters, unreadable, ...(more && last !== undefined ? { next: String(last.seq) } : {}) }
+  })
+
+  const get = Effect.fnUntraced(function*(
+    instance: string,
+    id: string
+  ): Effect.fn.Return<Option.Option<DeadLetter>, DeadLetterError> {
+    if (!/^[1-9][0-9]{0,14}$/.test(id)) return Option.none()
+    const head = yield* streams.message(instance, Number(id))
+    if (head === undefined || head === null || !head.subject.startsWith(`${streams.rootOf(instance)}.letter.`)) {
+      return Option.none()
+    }
+    const { here, ...about } = yield* aboutOf(instance, id, head.header.get(letterHeader.headerName))
+    const replays = (yield* replaysOf(instance, id)).get(id) ?? 0
+    if (here === about.byteLength) return Option.some({ ...about, id, replays, bytes: head.data })
+    const tail = yield* streams.last(instance, tailSubject(instance, id))
+    const bytes = new Uint8Array(about.byteLength)
+    if (tail === undefined || tail === null || head.data.length + tail.data.length !== bytes.length) {
+      return yield* new DeadLetterError({
+        reason: new Unreadable({ instance, id, problem: "the rest of its bytes is not there" })
+      })
+    }
+    bytes.set(head.data)
+    bytes.set(tail.data, head.data.length)
+    return Option.some({ ...about, id, replays, bytes })
+  })
+
+  const replay: DeadLetters["Service"]["replay"] = Effect.fnUntraced(function*(instance, id, { again = false } = {}) {
+    const found = yield* get(instance, id)
+    if (Option.isNone(found)) return yield* new DeadLetterError({ reason: new NotFound({ instance, id }) })
+    const letter = found.value
+    const { channel, key, replays } = letter
+    if (replays > 0 && !again) return { outcome: "before", replays }
+    const outcome = yield* Effect.mapError(
+      streams.ask(instance, "replay", (session) => letterReplay.publish(session, letter)),
+      ({ reason }) =>
+        new DeadLetterError({
+          reason: new NotReplayed({ channel, id, cause: reason._tag === "Unavailable" ? reason.cause : reason })
+        })
+    )
+    if (outcome === undefined) return yield* new DeadLetterError({ reason: new NobodyListens({ channel, id }) })
+    yield* streams.ask(
+      instance,
+      "mark",
+      ({ js }) => js.publish(replaySubject(instance, id), "", { msgID: `replayed-${key}-${replays + 1}` })
+    )
+    return { outcome, replays: replays + 1 }
+  })
+
+  /** The letter first: what belongs to it is of no use without it. */
+  const purgeOne = Effect.fnUntraced(function*(instance: string, sequence: number) {
+    const removed = yield* streams.remove(instance, sequence)
+    if (!removed) return false
+    yield* streams.purge(instance, tailSubject(instance, sequence))
+    yield* streams.purge(instance, replaySubject(instance, sequence))
+    return true
+  })
+
+  const purgeEach = (instance: string, sequences: ReadonlyArray<number>) =>
+    Effect.map(
+      Effect.forEach(sequences, (sequence) => purgeOne(instance, sequence), { concurrency: purgedAtOnce }),
+      (removed) => removed.filter((one) => one).length
+    )
+
+  const purgeAll = Effect.fnUntraced(function*(instance: string) {
+    const purged = yield* streams.purge(instance, letterSubject(instance))
+    yield* streams.purge(instance, tailSubject(instance, "*"))
+    yield* streams.purge(instance, replaySubject(instance, "*"))
+    return purged?.purged ?? 0
+  })
+
+  const purge: DeadLetters["Service"]["purge"] = Effect.fnUntraced(function*(instance, which) {
+    const { all, ids, replayed, stream } = which
+    if (ids === undefined && stream === undefined && replayed === undefined) {
+      return all === undefined ? 0 : yield* purgeAll(instance)
+    }
+    const wanted = ids === undefined ? undefined : new Set(ids)
+    const replays = replayed === undefined ? undefined : yield* replaysOf(instance)
+    let purged = 0
+    let from = 1
+    while (true) {
+      const { found, more } = yield* heads(instance, letterSubject(instance, stream), from, pageSize)
+      const sequences = found.map(({ seq }) => seq).filter((seq) =>
+        wanted?.has(String(seq)) !== false && replays?.has(String(seq)) !== false
+      )
+      purged += yield* purgeEach(instance, sequences)
+      if (!more || found.length === 0) return purged
+      from = found.at(-1)!.seq + 1
+    }
+  })
+
+  return { place: "jetstream", add, list, get, replay, purge, sweep: evict }
+}
+
+/** What the header says, and how many of the bytes go with it into one message. */
+const split = (letter: Letter, maxPayload: number): { readonly about: string; readonly here: number } => {
+  const { length } = letter.bytes
+  const about = letterHeader.encode(letter, length)
+  const room = Math.max(0, maxPayload - about.length - overheadBytes)
+  return length <= room ? { about, here: length } : { about: letterHeader.encode(letter, room), here: room }
+}
