@@ -6,7 +6,9 @@ import "kps.test/bench/work"
 
 func main() {
 	work.Main(map[string]work.Role{
-		"publish":   publish,
-		"subscribe": subscribe,
+		"callEvents":  callEvents,
+		"publish":     publish,
+		"serveEvents": serveEvents,
+		"subscribe":   subscribe,
 	})
 }

@@ -159,9 +159,7 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     const requested = yield* streams.list
     const { discovered, others } = Discovery.match(requested.map(({ spec }) => spec), offered)
     return [
-      ...requested.map(({ spec, state }) =>
-        Payload.ofStream({ ...spec, subscribed: state._tag === "Running", discovered: discovered.has(spec.id) })
-      ),
+      ...requested.map(({ spec, state }) => Payload.ofSpec(spec, state._tag === "Running", discovered.has(spec.id))),
       ...others.map((stream) => Payload.ofStream({ ...stream, channel: "", subscribed: false, discovered: true }))
     ]
   })

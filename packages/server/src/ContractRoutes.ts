@@ -3,8 +3,14 @@
  *
  * @since 0.1.0
  */
-import { Code, ConnectError, type ConnectRouter, type HandlerContext } from "@connectrpc/connect"
-import { ConnectorService as Contract, type ResponseStatus } from "@kps/idl"
+import { type DescMessage, type DescMethod, fromBinary, type MessageShape } from "@bufbuild/protobuf"
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect"
+import {
+  ConnectorService as Contract,
+  type GetPayloadRequest,
+  type ResponseStatus,
+  type SetPayloadRequest
+} from "@kps/idl"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -17,8 +23,46 @@ import type { Call, ConnectorService } from "./ConnectorService.ts"
 import { type ContractError, InternalError } from "./ContractError.ts"
 import * as ContractStatus from "./ContractStatus.ts"
 import { codeOf, type Rpc } from "./ContractTable.ts"
+import * as Replies from "./Replies.ts"
 import * as Spans from "./Spans.ts"
 import { reference } from "./StreamFault.ts"
+
+/**
+ * A call as the contract sees it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CallContext {
+  readonly requestHeader: Pick<Headers, "get">
+  /** Aborted when nobody waits for the reply any more. */
+  readonly signal: AbortSignal
+  /** How long the caller still waits, in milliseconds; undefined: for ever. */
+  readonly timeoutMs: () => number | undefined
+}
+
+/**
+ * A method of the contract from bytes to bytes, for whoever speaks the protocol without connect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UnaryMethod {
+  /** Throws where the bytes are no request of the method. What it gives is for `call`. */
+  readonly call: (request: Uint8Array) => (context: CallContext) => Promise<ReadonlyArray<Uint8Array>>
+}
+
+/**
+ * The contract, both ways to serve it. They answer the same.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ContractRoutes {
+  readonly routes: (router: ConnectRouter) => ConnectRouter
+  /** By path. The parts of a reply are one after the other; each is used in other replies too. */
+  readonly unary: ReadonlyMap<string, UnaryMethod>
+}
 
 /**
  * Makes the routes of a connector. Closing the scope interrupts the calls in flight.
@@ -34,7 +78,7 @@ import { reference } from "./StreamFault.ts"
 export const make = Effect.fnUntraced(function*(
   service: ConnectorService,
   options: { readonly errors: "inBand" | "grpc" }
-): Effect.fn.Return<(router: ConnectRouter) => ConnectRouter, never, Scope.Scope> {
+): Effect.fn.Return<ContractRoutes, never, Scope.Scope> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const calls = yield* FiberSet.make<unknown, unknown>()
 
@@ -55,7 +99,7 @@ export const make = Effect.fnUntraced(function*(
 
   const answer = <A, E extends ContractError, Reply>(
     rpc: Rpc,
-    { requestHeader, signal }: HandlerContext,
+    { requestHeader, signal }: CallContext,
     effect: Effect.Effect<A, E>,
     reply: (status: ResponseStatus, value: A | undefined) => Reply
   ): Promise<Reply> => {
@@ -77,24 +121,60 @@ export const make = Effect.fnUntraced(function*(
     })
   }
 
-  return (router) =>
-    router.service(Contract, {
-      getPayload: (request, context) =>
-        answer("GetPayload", context, service.getPayload(request, callOf(context)), (status, payloads = []) => ({
-          status,
-          payloads: [...payloads]
-        })),
-      setPayload: (request, context) =>
-        answer("SetPayload", context, service.setPayload(request, callOf(context)), (status) => ({ status })),
-      getEvents: (request, context) =>
-        answer("GetEvents", context, service.getEvents(request), (status, events = []) => ({
-          status,
-          eventPayloads: [...events]
-        }))
-    })
+  const getPayload = (request: GetPayloadRequest, context: CallContext) => service.getPayload(request, callOf(context))
+  const setPayload = (request: SetPayloadRequest, context: CallContext) => service.setPayload(request, callOf(context))
+
+  return {
+    routes: (router) =>
+      router.service(Contract, {
+        getPayload: (request, context) =>
+          answer("GetPayload", context, getPayload(request, context), (status, payloads = []) => ({
+            status,
+            payloads: [...payloads]
+          })),
+        setPayload: (request, context) =>
+          answer("SetPayload", context, setPayload(request, context), (status) => ({ status })),
+        getEvents: (request, context) =>
+          answer("GetEvents", context, service.getEvents(request), (status, events = []) => ({
+            status,
+            eventPayloads: [...events]
+          }))
+      }),
+    unary: new Map([
+      unary(
+        Contract.method.getPayload,
+        (request) => (context) =>
+          answer("GetPayload", context, getPayload(request, context), (status, payloads = []) => [
+            Replies.status(status),
+            Replies.payloads(payloads)
+          ])
+      ),
+      unary(
+        Contract.method.setPayload,
+        (request) => (context) =>
+          answer("SetPayload", context, setPayload(request, context), (status) => [Replies.status(status)])
+      ),
+      unary(
+        Contract.method.getEvents,
+        (request) => (context) =>
+          answer("GetEvents", context, service.getEvents(request), (status, events = []) => [
+            Replies.status(status),
+            Replies.events(events)
+          ])
+      )
+    ])
+  }
 })
 
-const callOf = (context: HandlerContext): Call => {
+const unary = <I extends DescMessage>(
+  method: DescMethod & { readonly input: I },
+  call: (request: MessageShape<I>) => ReturnType<UnaryMethod["call"]>
+): readonly [string, UnaryMethod] => [
+  `/${Contract.typeName}/${method.name}`,
+  { call: (bytes) => call(fromBinary(method.input, bytes)) }
+]
+
+const callOf = (context: CallContext): Call => {
   const left = context.timeoutMs()
   return left === undefined ? {} : { patience: Duration.millis(Math.max(0, left)) }
 }

@@ -15,8 +15,10 @@ import {
 } from "@connectrpc/connect-node"
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol"
 import * as http2 from "node:http2"
-import type { HeldBytes } from "./HeldBytes.ts"
+import type { UnaryMethod } from "./ContractRoutes.ts"
+import type { Account, HeldBytes } from "./HeldBytes.ts"
 import { limits } from "./Http2Limits.ts"
+import * as UnaryCalls from "./UnaryCalls.ts"
 
 /**
  * @category models
@@ -24,6 +26,10 @@ import { limits } from "./Http2Limits.ts"
  */
 export interface Options {
   readonly routes: (router: ConnectRouter) => ConnectRouter
+  /** Methods that are served without connect wherever that makes no difference, by path. */
+  readonly unary: ReadonlyMap<string, UnaryMethod>
+  /** Milliseconds from any start. */
+  readonly now: () => number
   readonly held: HeldBytes
   /** Aborted when calls in flight are to end. */
   readonly shutdownSignal: AbortSignal
@@ -32,12 +38,17 @@ export interface Options {
 }
 
 /**
- * What listens to the requests of a server.
+ * What listens to the streams of a server.
  *
  * @category models
  * @since 0.1.0
  */
-export type Handler = (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void
+export type Handler = (
+  stream: http2.ServerHttp2Stream,
+  headers: http2.IncomingHttpHeaders,
+  flags: number,
+  rawHeaders: ReadonlyArray<string>
+) => void
 
 /**
  * Makes the handler of a server: gRPC alone.
@@ -56,41 +67,67 @@ export const make = (options: Options): Handler => {
   }))
   const methods = new Map(handlers.map((handler) => [handler.requestPath, handler]))
 
-  return (request, response) => {
-    const { stream } = response
-    const [path = ""] = (request.headers[":path"] ?? "").split("?", 1)
+  const serveUnary = UnaryCalls.make({
+    now: options.now,
+    shutdownSignal: options.shutdownSignal
+  })
+
+  return (stream, headers, _, rawHeaders) => {
+    // What is wrong with a stream ends it, and nothing else.
+    stream.on("error", () => {})
+    const [path = ""] = (headers[":path"] ?? "").split("?", 1)
     const method = methods.get(path)
-    if (method === undefined) return unknownMethod(request.headers["content-type"], stream)
-    // After the listener of the response, which sends them.
-    stream.once("wantTrailers", () => {
-      if (!request.readableEnded) letGo(stream)
-    })
+    if (method === undefined) return unknownMethod(headers["content-type"], stream)
+    const { methodKind, name } = method.method
     const failed = (cause: unknown) => {
       // A caller that hung up is no news, and nobody is left to be told.
       if (stream.destroyed || stream.closed) return
       const exhausted = ConnectError.from(cause).code === Code.ResourceExhausted
-      if (!exhausted) options.onDefect(cause, method.method.name)
+      if (!exhausted) options.onDefect(cause, name)
       stream.close(exhausted ? http2.constants.NGHTTP2_ENHANCE_YOUR_CALM : http2.constants.NGHTTP2_INTERNAL_ERROR)
     }
-    const { methodKind } = method.method
     const account = options.held.open(stream, {
       request: methodKind === "unary" || methodKind === "server_streaming",
       reply: methodKind === "unary"
     })
-    let call: UniversalServerRequest
-    try {
-      call = universalRequestFromNodeRequest(request, response, undefined, undefined)
-    } catch {
-      // Pseudo headers that are no URL. Thrown from here it would end the process.
-      return stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR)
+    const throughConnect = (read: UnaryCalls.Read | undefined) => {
+      const request = new http2.Http2ServerRequest(stream, headers, {}, rawHeaders)
+      const response = new http2.Http2ServerResponse(stream)
+      // After the listener of the response, which sends them.
+      stream.once("wantTrailers", () => {
+        if (!request.readableEnded && !stream.readableEnded) letGo(stream)
+      })
+      let call: UniversalServerRequest
+      try {
+        call = universalRequestFromNodeRequest(request, response, undefined, undefined)
+      } catch {
+        // Pseudo headers that are no URL. Thrown from here it would end the process.
+        return stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR)
+      }
+      const body = read === undefined ? account.request(request) : again(read, stream, account)
+      method({ ...call, body }).then((reply) =>
+        universalResponseToNodeResponse(
+          reply.body === undefined ? reply : { ...reply, body: account.reply(reply.body) },
+          response
+        )
+      ).catch(failed)
     }
-    method({ ...call, body: account.request(request) }).then((reply) =>
-      universalResponseToNodeResponse(
-        reply.body === undefined ? reply : { ...reply, body: account.reply(reply.body) },
-        response
-      )
-    ).catch(failed)
+    const unary = options.unary.get(path)
+    if (unary === undefined || !UnaryCalls.isCommon(headers)) return throughConnect(undefined)
+    serveUnary({ stream, headers, method: unary, account, elsewhere: throughConnect, failed })
   }
+}
+
+/** A request of which some was read before. */
+const again = async function*(
+  { chunks, refused, whole }: UnaryCalls.Read,
+  stream: http2.ServerHttp2Stream,
+  account: Account
+): AsyncGenerator<Uint8Array> {
+  yield* chunks
+  if (refused !== undefined) throw refused
+  if (!whole) yield* account.request(stream.iterator({ destroyOnReturn: false }))
+  account.hasRead()
 }
 
 /** A path that is no method of ours: as gRPC to a gRPC caller, else as plain HTTP. */

@@ -13,6 +13,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as http2 from "node:http2"
 import type { Socket } from "node:net"
+import type { UnaryMethod } from "./ContractRoutes.ts"
 import * as GrpcHandler from "./GrpcHandler.ts"
 import * as HeldBytes from "./HeldBytes.ts"
 import { limits, sessionOptions } from "./Http2Limits.ts"
@@ -30,6 +31,8 @@ export interface Options {
   readonly host: string
   readonly port: number
   readonly routes: (router: ConnectRouter) => ConnectRouter
+  /** Methods that are served without connect wherever that makes no difference, by path. Default: none. */
+  readonly unary?: ReadonlyMap<string, UnaryMethod>
   /** Default: none, plain text. */
   readonly tls?: Tls.Loaded | undefined
   /** How long the end may take, from its beginning. */
@@ -83,6 +86,8 @@ export const make = Effect.fnUntraced(function*(
     options.tls,
     GrpcHandler.make({
       routes: options.routes,
+      unary: options.unary ?? new Map(),
+      now,
       held,
       shutdownSignal: shutdown.signal,
       onDefect: (cause, rpc) => {
@@ -124,8 +129,13 @@ const create = (
   tls: Tls.Loaded | undefined,
   handler: GrpcHandler.Handler
 ): { readonly server: Server; readonly setTls: (tls: Tls.Loaded) => void } => {
-  if (tls === undefined) return { server: http2.createServer(sessionOptions, handler), setTls: () => {} }
-  const server = http2.createSecureServer({ ...sessionOptions, ...Tls.serverOptions(tls) }, handler)
+  if (tls === undefined) {
+    const server = http2.createServer(sessionOptions)
+    server.on("stream", handler)
+    return { server, setTls: () => {} }
+  }
+  const server = http2.createSecureServer({ ...sessionOptions, ...Tls.serverOptions(tls) })
+  server.on("stream", handler)
   // A handshake that comes to nothing, and a client that wants no HTTP/2, are the caller's affair too.
   server.on("tlsClientError", () => {})
   server.on("unknownProtocol", (socket) => socket.destroy())

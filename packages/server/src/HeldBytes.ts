@@ -18,6 +18,12 @@ type Body = AsyncIterable<Uint8Array>
 export interface Account {
   readonly request: (body: Body) => Body
   readonly reply: (body: Body) => Body
+  /** Counts bytes that were read, or are sent. Throws where there are too many; those are held all the same. */
+  readonly hold: (byteLength: number) => void
+  /** The whole request was read, or it is read no further. */
+  readonly hasRead: () => void
+  /** The one reply is on its way. */
+  readonly replies: () => void
 }
 
 /**
@@ -70,20 +76,28 @@ export const make = (now: () => number): HeldBytes => {
           throw new ConnectError("too much is sent and received at once", Code.ResourceExhausted)
         }
       }
+      const hasRead = () => {
+        entry.movingSince = undefined
+      }
+      const replies = () => {
+        entry.movingSince = now()
+      }
       return {
+        hold,
+        hasRead,
+        replies,
         request: async function*(body) {
           for await (const chunk of body) {
             hold(chunk.byteLength)
             yield chunk
           }
-          entry.movingSince = undefined
+          hasRead()
         },
         reply: async function*(body) {
-          // The request was read, or is read no further.
-          entry.movingSince = undefined
+          hasRead()
           for await (const chunk of body) {
             hold(chunk.byteLength)
-            if (one.reply) entry.movingSince = now()
+            if (one.reply) replies()
             yield chunk
           }
         }

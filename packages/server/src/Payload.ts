@@ -260,6 +260,26 @@ export const ofStream = (stream: {
   })
 
 /**
+ * A stream that was asked for, as GetPayload answers it: the same message as long as it is the same answer, so that it is
+ * encoded once.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const ofSpec = (spec: StreamSpec, subscribed: boolean, discovered: boolean): Payload => {
+  const last = described.get(spec)
+  if (last?.subscribed === subscribed && last.discovered === discovered) return last.payload
+  const payload = ofStream({ ...spec, subscribed, discovered })
+  described.set(spec, { subscribed, discovered, payload })
+  return payload
+}
+
+const described = new WeakMap<
+  StreamSpec,
+  { readonly subscribed: boolean; readonly discovered: boolean; readonly payload: Payload }
+>()
+
+/**
  * The config as GetPayload answers it.
  *
  * @category converting

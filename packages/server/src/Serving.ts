@@ -45,6 +45,8 @@ export type Needs<Name extends string> =
 export interface Served {
   /** The contract, the health service and, if asked for, reflection. */
   readonly routes: (router: ConnectRouter) => ConnectRouter
+  /** The contract's methods without connect. */
+  readonly unary: ContractRoutes.ContractRoutes["unary"]
   readonly service: ConnectorService.ConnectorService
   readonly health: Health.Health
 }
@@ -67,7 +69,8 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   // Last of all, so that it is the first to end: calls can still be answered meanwhile.
   yield* Effect.addFinalizer(() => Effect.andThen(service.drain, health.enter("Stopped")))
   const known = options.reflection ? ReflectionRoutes.routes(health) : identity
-  return { routes: (router) => known(HealthRoutes.routes(health)(contract(router))), service, health }
+  const { unary } = contract
+  return { routes: (router) => known(HealthRoutes.routes(health)(contract.routes(router))), unary, service, health }
 })
 
 /** First of all, so that it is shown until everything else has ended. */
@@ -110,6 +113,7 @@ export const listen = Effect.fnUntraced(function*<Name extends string>(
     host: options.host,
     port: options.port,
     routes: served.routes,
+    unary: served.unary,
     tls,
     gracePeriod: options.gracePeriod,
     beforeClose: served.service.drain,
