@@ -21,7 +21,7 @@ const assertSame = (seed: number, chunks: ReadonlyArray<Uint8Array>, got: Readon
 describe("ChunkParser", () => {
   it("says of frames what the client says, wherever they are cut", () => {
     let byOurs = 0
-    for (let seed = 1; seed <= 1000; seed++) {
+    for (let seed = 1; seed <= 400; seed++) {
       const random = randomOf(seed)
       const sizes = pick(random, [[1], [1, 2, 3], [7, 64, 100], [1000, 4096], [100_000]])
       const chunks = chunksOf(bytesOf(traffic(random, 1 + random(30)), end), () => pick(random, sizes))
@@ -34,12 +34,12 @@ describe("ChunkParser", () => {
       byOurs += own
     }
     // a good part of all frames are plain messages of ours
-    assert.isAbove(byOurs, 2000)
-  })
+    assert.isAbove(byOurs, 800)
+  }, 30_000)
 
   it("says of what is no NATS what the client says, up to where it fails, and fails where it fails", () => {
     let failures = 0
-    for (let seed = 1; seed <= 800; seed++) {
+    for (let seed = 1; seed <= 500; seed++) {
       const random = randomOf(seed)
       const sizes = pick(random, [[1], [1, 2, 3], [7, 64, 100], [100_000]])
       const chunks = chunksOf(broken(random, 12), () => pick(random, sizes))
@@ -56,9 +56,9 @@ describe("ChunkParser", () => {
       if (wanted.failed) failures++
     }
     // the generator is worth something
-    assert.isAbove(failures, 250)
-    assert.isBelow(failures, 750)
-  })
+    assert.isAbove(failures, 150)
+    assert.isBelow(failures, 470)
+  }, 30_000)
 
   it("reads messages of 1 MiB over many chunks, with one copy or none", () => {
     const body = new Uint8Array(1_048_576).map((_, index) => index * 31)
@@ -76,7 +76,8 @@ describe("ChunkParser", () => {
   it("gives a subscription back to the client when it is stopped", () => {
     const taken: Array<string> = []
     const toClient: Array<string> = []
-    const parser = new ChunkParser({ parse: (bytes) => toClient.push(read(bytes)), state: 0 })
+    const counts = { inMsgs: 0, inBytes: 0 }
+    const parser = new ChunkParser({ parse: (bytes) => toClient.push(read(bytes)), state: 0 }, counts)
     const chunk = bytesOf("MSG a 12 2\r\nhi\r\n")
     parser.feed(12, { acceptRange: (bytes, start, end) => taken.push(read(bytes.subarray(start, end))) })
     parser.parse(chunk)
@@ -84,6 +85,7 @@ describe("ChunkParser", () => {
     parser.parse(chunk)
 
     assert.deepStrictEqual(taken, ["hi"])
+    assert.deepStrictEqual(counts, { inMsgs: 1, inBytes: 2 })
     assert.deepStrictEqual(toClient, ["MSG a 12 2\r\nhi\r\n"])
   })
 })

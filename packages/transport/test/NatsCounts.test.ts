@@ -73,6 +73,23 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert.strictEqual((yield* transport.stats).uncertain, 4)
     }))
 
+  it.live("bounds messages without a byte of their own, too", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make()
+      const transport = yield* transportOf({ servers: [server.url], maxUnconfirmedBytes: 32_000 })
+      yield* stop(server, transport)
+      const empty = Array.from({ length: 5000 }, () => ({ timestampNanos: 0n, payloads: [] }))
+      const publishing = yield* Effect.forkScoped(transport.publishAll(channelOf("empty"), empty))
+      yield* until("some are handed over", Effect.map(transport.stats, ({ published }) => published > 0))
+      yield* Effect.sleep("50 millis")
+
+      assert.strictEqual((yield* transport.stats).published, 1000)
+      yield* server.kill("SIGCONT")
+      yield* Fiber.join(publishing)
+      yield* transport.flush
+      assert.strictEqual((yield* transport.stats).unconfirmedBytes, 0)
+    }))
+
   it.live("counts each try at each server that could not be connected to", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make()

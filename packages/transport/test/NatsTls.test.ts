@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { NatsTransport, Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Stream } from "effect"
 import { copyFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Certificates from "./certificates.ts"
@@ -48,6 +48,39 @@ const skipped = NatsServer.skipReason() !== undefined || Certificates.skipReason
 const name = (text: string) => NatsServer.suiteName(Certificates.suiteName(text))
 
 describe.skipIf(skipped)(name("NATS, TLS"), () => {
+  it.live("carries large messages whole and in order, while memory is used again", () =>
+    Effect.gen(function*() {
+      const { ours, server: pair } = yield* setUp
+      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair) })
+      const transport = yield* transportOf({
+        servers: [`tls://localhost:${server.port}`],
+        tls: { ca: { file: ours.ca } }
+      })
+      yield* connected(transport, "3 seconds")
+      const stream = yield* transport.subscription(channelOf("large"))
+      const count = 400
+      const sizes = Array.from({ length: count }, (_, i) => 1 + (i * 7919) % 150_000)
+      yield* Effect.forkScoped(
+        Effect.forEach(sizes, (size, i) =>
+          transport.publish(channelOf("large"), { timestampNanos: 0n, payloads: [new Uint8Array(size).fill(i)] }))
+      )
+      let next = 0
+      yield* stream.pipe(
+        Stream.take(count),
+        Stream.runForEachArray((messages) =>
+          Effect.sync(() => {
+            for (const { payloads: [payload] } of messages) {
+              assert.strictEqual(payload!.length, sizes[next])
+              assert.isTrue(payload!.every((byte) =>
+                byte === next % 256
+              ))
+              next++
+            }
+          })
+        )
+      )
+    }), 20_000)
+
   it.live("connects by name and by address, with the authority as text or as a file, over either scheme", () =>
     Effect.gen(function*() {
       const { ours, server: pair } = yield* setUp

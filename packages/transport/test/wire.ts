@@ -159,9 +159,10 @@ export const readByClient = (chunks: ReadonlyArray<Uint8Array>): Read => {
 /** By ours, with the client's behind it. */
 export const readByOurs = (chunks: ReadonlyArray<Uint8Array>): Read & { readonly own: number } => {
   const events: Array<string> = []
-  const parser = new ChunkParser(new Parser(dispatcher(events)))
+  const counts = { inMsgs: 0, inBytes: 0 }
+  const parser = new ChunkParser(new Parser(dispatcher(events)), counts)
   for (const sid of ours) {
     parser.feed(sid, { acceptRange: (bytes, start, end) => events.push(told(sid, bytes.subarray(start, end))) })
   }
-  return { failed: readAll(chunks, (chunk) => parser.parse(chunk)), events, own: parser.messages }
+  return { failed: readAll(chunks, (chunk) => parser.parse(chunk)), events, own: counts.inMsgs }
 }

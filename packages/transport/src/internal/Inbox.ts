@@ -68,7 +68,7 @@ export class Inbox {
       this.options.onDropped()
       return
     }
-    const decoded = this.mayPin(chunk.buffer)
+    const decoded = this.mayPin(chunk.buffer, end - start)
       ? TransportCodec.decodeRange(chunk, start, end)
       // not `slice`: a `Buffer` would share its memory
       : TransportCodec.decode(new Uint8Array(chunk.subarray(start, end)))
@@ -172,9 +172,10 @@ export class Inbox {
     onMalformed(new TransportError({ reason: new MalformedFrame({ channel, byteLength, cause }) }))
   }
 
-  /** Whether views may keep the chunk alive. */
-  private mayPin(chunk: ArrayBufferLike): boolean {
-    if (chunk === this.chunk) return true
+  /** Whether views of a frame may keep its chunk alive. */
+  private mayPin(chunk: ArrayBufferLike, frameBytes: number): boolean {
+    // a copy would hardly be smaller
+    if (chunk === this.chunk || frameBytes * 2 >= chunk.byteLength) return true
     if (this.pinned >= maxPinnedBytes) return false
     this.chunk = chunk
     this.pinned += chunk.byteLength

@@ -125,7 +125,9 @@ export class Link {
     account: Account | undefined
   ): number {
     const { counters, maxUnconfirmedBytes } = this.options
-    const window = maxUnconfirmedBytes + this.confirmedBytes
+    // messages without a byte of their own take memory too
+    const unconfirmed = this.sentMessages - this.confirmedMessages
+    const window = maxUnconfirmedBytes + this.confirmedBytes - unconfirmed * frameBytes
     const before = { messages: this.sentMessages, payloads: this.sentPayloads }
     const bytesBefore = this.sentBytes
     let i = from
@@ -138,7 +140,8 @@ export class Link {
         const timestamp = halvesOf(message)
         const byteLength = TransportCodec.encodedLengthHalves(timestamp, message.payloads)
         // a message that is larger than the whole window goes alone
-        if (this.sentBytes + byteLength > window && this.sentBytes > this.confirmedBytes) break
+        const isFull = this.sentBytes + byteLength + (i - from + 1) * frameBytes > window
+        if (isFull && (unconfirmed > 0 || i > from)) break
         this.path.publish(channel, timestamp, message.payloads, byteLength)
         this.sentBytes += byteLength
         this.sentPayloads += message.payloads.length

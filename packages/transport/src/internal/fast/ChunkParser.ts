@@ -5,7 +5,7 @@
  * messages with headers or of other subscriptions, whatever is no frame at all) is given to the client's own parser, in
  * order, so that it means what the client says it means: its errors too.
  */
-import type { Parser } from "@nats-io/transport-node"
+import type { Parser, ProtocolHandler } from "@nats-io/transport-node"
 import * as lines from "./lines.ts"
 
 /** Where the messages of one subscription go: a part of a chunk, which nobody writes to again. */
@@ -17,6 +17,9 @@ export interface Taker {
 export type ClientParser = Pick<Parser, "parse" | "state">
 export const betweenFrames = 0
 
+/** What the client counts, and goes on counting: messages and bytes that came. */
+export type Counts = Pick<ProtocolHandler, "inMsgs" | "inBytes">
+
 /** A line of a message that does not end within this many bytes is the client's business. */
 const maxLineBytes = 65_536
 
@@ -25,10 +28,8 @@ const lf = 0x0a
 const space = 0x20
 
 export class ChunkParser {
-  /** Messages and bytes that were read here, so far. */
-  messages = 0
-  bytes = 0
   private readonly client: ClientParser
+  private readonly counts: Counts
   private readonly takers = new Map<number, Taker>()
   /** The beginning of a frame whose line is not whole, or a frame that is not whole. */
   private line: Uint8Array | undefined
@@ -36,8 +37,9 @@ export class ChunkParser {
   /** How much of the frame is here. */
   private filled = 0
 
-  constructor(client: ClientParser) {
+  constructor(client: ClientParser, counts: Counts) {
     this.client = client
+    this.counts = counts
   }
 
   /** Messages of this subscription go there from now on. */
@@ -70,6 +72,7 @@ export class ChunkParser {
   /** Reads messages that have an inbox, until the end or something else; returns where that begins. */
   private readMessages(bytes: Uint8Array, from: number): number {
     const { length } = bytes
+    const { counts } = this
     let position = from
     let sid = -1
     let taker: Taker | undefined
@@ -106,9 +109,10 @@ export class ChunkParser {
         if (taker === undefined) return position
         sid = number
       }
+      // before it is taken: who is behind then asks how much came
+      counts.inMsgs++
+      counts.inBytes += size
       taker.acceptRange(bytes, start, end)
-      this.messages++
-      this.bytes += size
       position = end + 2
     }
     return position

@@ -29,24 +29,22 @@ export const install = (
       writer.flush()
       send(bytes)
     }
+    const parse = parser.parse.bind(parser)
     const chunks = new ChunkParser({
-      parse: parser.parse.bind(parser),
+      parse,
       get state() {
         return parser.state
       }
-    })
+    }, protocol)
     let failed = false
     parser.parse = (chunk) => {
       if (failed) return
-      const { bytes, messages } = chunks
       try {
         chunks.parse(chunk)
       } catch (cause) {
         failed = true
         onFailure(cause)
       }
-      protocol.inMsgs += chunks.messages - messages
-      protocol.inBytes += chunks.bytes - bytes
     }
 
     return {

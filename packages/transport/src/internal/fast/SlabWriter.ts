@@ -134,9 +134,11 @@ export class SlabWriter {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    // after the microtasks of this turn: fibers that publish one after the other share a write
-    process.nextTick(this.tick)
+    queueMicrotask(this.afterMicrotasks)
   }
+
+  // after all microtasks of this turn: fibers that publish one after the other share a write, and so does a PING
+  private readonly afterMicrotasks = (): void => process.nextTick(this.tick)
 
   private readonly tick = (): void => {
     this.scheduled = false
