@@ -31,6 +31,8 @@ export interface Session {
   readonly close: Effect.Effect<void>
 }
 
+const closeWithin = "8 seconds"
+
 const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
 /** So many letters and digits at random. */
@@ -127,8 +129,8 @@ export const open = Effect.fnUntraced(function*(
       }
       return { id, title, expected, level, door, verdict, millis: (yield* Clock.currentTimeMillis) - start }
     }),
-    // a connector that does not start any more has nothing to be left without
-    close: Effect.ignore(reset)
+    // a connector that does not start any more has nothing to be left without, and one that hangs is not waited for
+    close: Effect.ignore(Effect.timeout(reset, closeWithin))
   }
 })
 

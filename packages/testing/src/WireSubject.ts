@@ -148,7 +148,7 @@ export const make = Effect.fnUntraced(function*(
     patience: {
       within: Duration.seconds(8),
       quiet: Duration.millis(300),
-      longest: Duration.seconds(10),
+      longest: Duration.seconds(6),
       forgotten: Duration.seconds(40),
       away: Duration.seconds(10),
       call: Duration.seconds(10),

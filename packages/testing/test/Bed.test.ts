@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, Schedule } from "effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -164,6 +164,28 @@ describe.skipIf(process.platform !== "linux")("the connector's process", () => {
       }),
     15_000
   )
+
+  it.live("is started with more in its environment for a while, then as ever", () =>
+    Effect.gen(function*() {
+      const connector = yield* make("echo \"A=$A HOME=${HOME:+set}\"; exec sleep 60", Effect.succeed(true))
+      const said = (text: string) => Effect.map(connector.output, (output) => output.endsWith(text))
+      const saying = (text: string) =>
+        said(text).pipe(
+          Effect.repeat({ until: (met: boolean) => met, schedule: Schedule.spaced("10 millis") }),
+          Effect.timeout("5 seconds")
+        )
+      yield* connector.start
+      yield* saying("A= HOME=set\n")
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* connector.launchWith({ A: "1", HOME: undefined })
+        yield* saying("A=1 HOME=\n")
+        assert.isTrue(yield* connector.isRunning)
+      }))
+      assert.isFalse(yield* connector.isRunning)
+
+      yield* connector.start
+      yield* saying("A= HOME=set\n")
+    }))
 
   it.live("is killed with all that it started", () =>
     Effect.gen(function*() {
