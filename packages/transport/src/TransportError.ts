@@ -269,6 +269,86 @@ export class AlreadyRun extends Schema.TaggedError<AlreadyRun>(
 }
 
 /**
+ * A stream or consumer of JetStream is there already, with other settings than the options ask for. Nothing was changed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class SettingsDiffer extends Schema.TaggedError<SettingsDiffer>(
+  "@kps/transport/TransportError/SettingsDiffer"
+)("SettingsDiffer", {
+  channel: Schema.String,
+  /** Such as `stream "KPS_readings"`. */
+  subject: Schema.String,
+  differences: Schema.Array(Schema.Struct({ setting: Schema.String, want: Schema.String, got: Schema.String }))
+}) {
+  override get message(): string {
+    const each = this.differences.map(({ got, setting, want }) => `${setting}: want ${want}, got ${got}`)
+    return `${this.subject} of channel ${quoted(this.channel)} has other settings: ${each.join("; ")}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * JetStream refused to do something for the channel, or cannot do it now: it is full, or it is not there.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class JetStreamRefused extends Schema.TaggedError<JetStreamRefused>(
+  "@kps/transport/TransportError/JetStreamRefused"
+)("JetStreamRefused", {
+  channel: Schema.String,
+  /** Such as "store messages" or "make stream \"KPS_readings\"". */
+  operation: Schema.String,
+  /** The server's own error code; 0 when there was no answer. */
+  code: Schema.Finite,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    const code = this.code === 0 ? "" : ` (${this.code})`
+    return `JetStream cannot ${this.operation} for channel ${quoted(this.channel)}: ${this.problem}${code}`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
+ * A writer that is to be the only one found a message of another one on the channel. It publishes no more.
+ *
+ * **Details**
+ *
+ * With a higher epoch a successor has begun: retrying is of no use. With a lower one, or its own, something was published
+ * after the resume point was read: read it again and open a new writer.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WriterFenced extends Schema.TaggedError<WriterFenced>(
+  "@kps/transport/TransportError/WriterFenced"
+)("WriterFenced", {
+  channel: Schema.String,
+  /** Of this writer. */
+  epoch: Schema.Finite,
+  /** Of the other one. */
+  found: Schema.Finite,
+  /** Of the other's message, in the stream. */
+  sequence: Schema.Finite
+}) {
+  override get message(): string {
+    return `writer of epoch ${this.epoch} on ${
+      quoted(this.channel)
+    } is fenced: message ${this.sequence} is of epoch ${this.found}`
+  }
+  get isRetryable(): boolean {
+    return this.found <= this.epoch
+  }
+}
+
+/**
  * Every reason a transport operation can fail for.
  *
  * @category errors
@@ -286,7 +366,10 @@ export const TransportErrorReason = Schema.Union([
   MessageTooLarge,
   Closed,
   MalformedFrame,
-  AlreadyRun
+  AlreadyRun,
+  SettingsDiffer,
+  JetStreamRefused,
+  WriterFenced
 ])
 
 /**

@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 export * as Channel from "./Channel.ts"
+export * as JetStream from "./JetStream.ts"
+export * as JetStreamTransport from "./JetStreamTransport.ts"
 export * as NatsConnection from "./NatsConnection.ts"
 export * as NatsSecurity from "./NatsSecurity.ts"
 export * as NatsTransport from "./NatsTransport.ts"

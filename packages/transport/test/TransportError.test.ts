@@ -11,12 +11,15 @@ const {
   InvalidChannel,
   InvalidOption,
   InvalidServer,
+  JetStreamRefused,
   MalformedFrame,
   MessageTooLarge,
   NotConnected,
   PermissionDenied,
+  SettingsDiffer,
   TransportError,
-  TransportErrorReason
+  TransportErrorReason,
+  WriterFenced
 } = Module
 
 const servers = ["a:4222", "tls://b:1"]
@@ -72,6 +75,35 @@ const table: ReadonlyArray<readonly [Module.TransportErrorReason, retryable: boo
     new AlreadyRun({ channel: "x" }),
     false,
     "the stream of a subscription to \"x\" was run before: it can be run once"
+  ],
+  [
+    new SettingsDiffer({
+      channel: "x",
+      subject: "stream \"KPS_x\"",
+      differences: [{ setting: "storage", want: "file", got: "memory" }, { setting: "max_msgs", want: "2", got: "1" }]
+    }),
+    false,
+    "stream \"KPS_x\" of channel \"x\" has other settings: storage: want file, got memory; max_msgs: want 2, got 1"
+  ],
+  [
+    new JetStreamRefused({ channel: "x", operation: "store messages", code: 10_077, problem: "it is full" }),
+    true,
+    "JetStream cannot store messages for channel \"x\": it is full (10077)"
+  ],
+  [
+    new JetStreamRefused({ channel: "x", operation: "store messages", code: 0, problem: "no answer" }),
+    true,
+    "JetStream cannot store messages for channel \"x\": no answer"
+  ],
+  [
+    new WriterFenced({ channel: "x", epoch: 2, found: 3, sequence: 9 }),
+    false,
+    "writer of epoch 2 on \"x\" is fenced: message 9 is of epoch 3"
+  ],
+  [
+    new WriterFenced({ channel: "x", epoch: 2, found: 1, sequence: 9 }),
+    true,
+    "writer of epoch 2 on \"x\" is fenced: message 9 is of epoch 1"
   ]
 ]
 

@@ -24,9 +24,9 @@ export class Notices {
     this.wake()
   }
 
-  readonly onDropped = (): void => {
+  readonly onDropped = (count = 1): void => {
     if (this.handlers.onDropped === undefined) return
-    this.dropped++
+    this.dropped += count
     this.wake()
   }
 

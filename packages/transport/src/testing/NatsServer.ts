@@ -67,6 +67,8 @@ export class NatsServer extends Context.Service<NatsServer, {
   readonly kill: (signal?: NodeJS.Signals) => Effect.Effect<void, NatsServerError>
   /** Starts it again on the same ports, after killing it when it still runs. */
   readonly restart: Effect.Effect<void, NatsServerError>
+  /** Kills it, and removes what JetStream has stored: the next restart is one without its disk. */
+  readonly loseDisk: Effect.Effect<void, NatsServerError>
   /** Replaces the configuration file; read at the next restart, or at `kill("SIGHUP")`. */
   readonly configure: (config: string) => Effect.Effect<void>
   /** Waits until the process that runs now has ended; succeeds at once when it has. */
@@ -86,7 +88,8 @@ const start = Effect.fnUntraced(function*(
   )
   const configFile = join(folder, "nats.conf")
   writeFileSync(configFile, options.config ?? "")
-  const jetstream = options.jetstream === true ? ["-js", "-sd", join(folder, "jetstream")] : []
+  const storeFolder = join(folder, "jetstream")
+  const jetstream = options.jetstream === true ? ["-js", "-sd", storeFolder] : []
   const launch = (port: number, monitorPort: number) =>
     attempt(() =>
       natsProcess.launch(file, folder, [
@@ -120,6 +123,10 @@ const start = Effect.fnUntraced(function*(
       Effect.map(Effect.andThen(kill(), launch(port, monitorPort)), (next) => {
         current = next
       })
+    ),
+    loseDisk: Effect.andThen(
+      kill(),
+      Effect.sync(() => rmSync(storeFolder, { recursive: true, force: true }))
     ),
     configure: (config) => Effect.sync(() => writeFileSync(configFile, config)),
     exited: Effect.promise(() => current.exited),

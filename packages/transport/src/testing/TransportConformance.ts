@@ -11,6 +11,20 @@ import * as subscribing from "../internal/conformance/subscribing.ts"
 import type { Transport } from "../Transport.ts"
 
 /**
+ * What of the suite is not the same for every transport.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * What becomes of messages for a subscriber that does not read: they are dropped and counted, or they wait where they
+   * are kept. Default: "drop".
+   */
+  readonly unread?: "drop" | "wait"
+}
+
+/**
  * Registers the suite for one layer.
  *
  * **Details**
@@ -27,9 +41,13 @@ import type { Transport } from "../Transport.ts"
  * @category testing
  * @since 0.1.0
  */
-export const suite = <E>(name: string, layer: Layer.Layer<Transport, E>): void =>
+export const suite = <E>(
+  name: string,
+  layer: Layer.Layer<Transport, E>,
+  { unread = "drop" }: Options = {}
+): void =>
   it.layer(layer)(`Transport (${name})`, (it) => {
     publishing.cases(it)
     subscribing.cases(it)
-    slowness.cases(it)
+    slowness.cases(it, unread)
   })

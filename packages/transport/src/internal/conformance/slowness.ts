@@ -8,7 +8,29 @@ import { freshChannel, type It, joinAll, numbered, read, reader, soon } from "./
 /** More than any transport holds for one subscriber by default. */
 const flood = 100_000
 
-export const cases = (it: It): void => {
+export const cases = (it: It, unread: "drop" | "wait"): void => {
+  if (unread === "drop") drops(it)
+  else waits(it)
+
+  it.effect("loses nothing of a subscriber that is slow for a while", () =>
+    Effect.gen(function*() {
+      const transport = yield* Transport
+      const channel = freshChannel()
+      const before = yield* transport.stats
+      const stream = yield* transport.subscription(channel)
+      yield* transport.publishAll(channel, numbered(30_000))
+      const received = yield* stream.pipe(
+        Stream.take(30_000),
+        Stream.mapArrayEffect((messages) => Effect.as(Effect.yieldNow, messages)),
+        Stream.runCollect
+      )
+
+      assert.deepStrictEqual(received.map(read), numbered(30_000).map(read))
+      assert.strictEqual((yield* transport.stats).dropped, before.dropped)
+    }), 30_000)
+}
+
+const drops = (it: It): void => {
   const name = "drops the newest messages of a subscriber that reads nothing, counts and tells them, and no others"
   it.effect(name, () =>
     Effect.gen(function*() {
@@ -38,21 +60,25 @@ export const cases = (it: It): void => {
       assert.strictEqual(after.received - before.received, 2 * flood - dropped)
       assert.strictEqual(after.malformed, before.malformed)
     }), 30_000)
+}
 
-  it.effect("loses nothing of a subscriber that is slow for a while", () =>
+const waits = (it: It): void => {
+  it.effect("loses nothing of a subscriber that reads nothing for a while", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const channel = freshChannel()
       const before = yield* transport.stats
-      const stream = yield* transport.subscription(channel)
-      yield* transport.publishAll(channel, numbered(30_000))
-      const received = yield* stream.pipe(
-        Stream.take(30_000),
-        Stream.mapArrayEffect((messages) => Effect.as(Effect.yieldNow, messages)),
-        Stream.runCollect
-      )
+      const stalled = yield* transport.subscription(channel)
+      const brisk = yield* reader(channel, flood)
+      const messages = numbered(flood)
+      yield* transport.publishAll(channel, messages)
+      const [everything] = yield* joinAll([brisk])
+      const kept = yield* stalled.pipe(Stream.take(flood), Stream.runCollect)
+      const after = yield* transport.stats
 
-      assert.deepStrictEqual(received.map(read), numbered(30_000).map(read))
-      assert.strictEqual((yield* transport.stats).dropped, before.dropped)
-    }))
+      assert.strictEqual(everything?.length, flood)
+      assert.deepStrictEqual(kept.map(read), messages.map(read))
+      assert.strictEqual(after.dropped, before.dropped)
+      assert.strictEqual(after.received - before.received, 2 * flood)
+    }), 60_000)
 }

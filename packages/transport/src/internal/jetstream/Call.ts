@@ -1,0 +1,54 @@
+/** One call that publishes: how many of its messages are not stored yet, and who waits for that. */
+import * as Effect from "effect/Effect"
+import type { PublishOptions } from "../../Transport.ts"
+import type { TransportError } from "../../TransportError.ts"
+
+export class Call {
+  /** Whether its caller waits until its messages are stored, and so gets them back with an error. */
+  readonly confirmed: boolean
+  readonly onUncertain: PublishOptions["onUncertain"]
+  private pending = 0
+  private failure: TransportError | undefined
+  private waiter: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined
+
+  constructor(confirmed: boolean, onUncertain: PublishOptions["onUncertain"]) {
+    this.confirmed = confirmed
+    this.onUncertain = onUncertain
+  }
+
+  get error(): TransportError | undefined {
+    return this.failure
+  }
+
+  add(): void {
+    this.pending++
+  }
+
+  /** So many of its messages are stored, or nobody's any more. */
+  settle(count: number): void {
+    this.pending -= count
+    if (this.pending === 0) this.resume(Effect.void)
+  }
+
+  /** The first failure counts. */
+  fail(error: TransportError): void {
+    this.failure ??= error
+    this.resume(Effect.fail(this.failure))
+  }
+
+  /** Succeeds when everything that was added is stored. */
+  readonly whenStored: Effect.Effect<void, TransportError> = Effect.callback<void, TransportError>((resume) => {
+    if (this.failure !== undefined) return resume(Effect.fail(this.failure))
+    if (this.pending === 0) return resume(Effect.void)
+    this.waiter = resume
+    return Effect.sync(() => {
+      this.waiter = undefined
+    })
+  })
+
+  private resume(outcome: Effect.Effect<void, TransportError>): void {
+    const { waiter } = this
+    this.waiter = undefined
+    waiter?.(outcome)
+  }
+}

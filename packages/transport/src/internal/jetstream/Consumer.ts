@@ -1,0 +1,336 @@
+/**
+ * One reader of a durable consumer: what it holds, on whatever connection.
+ *
+ * An exclusive reader keeps the order of the stream by two rules. When it begins, and after each break, it asks for
+ * everything again that was delivered and not acknowledged, but for what it holds itself: the broker sends that before
+ * anything new. And it counts deliveries: when one is missing, somebody else has it, and it begins anew.
+ */
+import { TransportCodec } from "@kps/idl"
+import type { ConsumerInfo } from "@nats-io/jetstream"
+import type { Msg } from "@nats-io/transport-node"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { ChannelName } from "../../Channel.ts"
+import type { Delivery } from "../../JetStream.ts"
+import { MalformedFrame, TransportError } from "../../TransportError.ts"
+import type { Counters } from "../Counters.ts"
+import { Acks } from "./Acks.ts"
+import { Attachment } from "./Attachment.ts"
+import type * as consumers from "./consumers.ts"
+import { ensure as ensureConsumer } from "./consumers.ts"
+import type { JetStreamCounters } from "./counters.ts"
+import { Delivered } from "./Delivered.ts"
+import * as delivery from "./delivery.ts"
+import { Puller } from "./Puller.ts"
+import type { Session, SessionOver } from "./Session.ts"
+import type { Sessions } from "./Sessions.ts"
+import { Shelf } from "./Shelf.ts"
+import type { StreamState } from "./streams.ts"
+
+export interface Options {
+  readonly channel: ChannelName
+  readonly wanted: consumers.Wanted
+  readonly exclusive: boolean
+  /** Whether what was read is acknowledged when the reader comes for more. */
+  readonly ackWhenAsked: boolean
+  /** Whether the leases of what was read are kept here. */
+  readonly keepLeases: boolean
+  readonly maxBytes: number
+  readonly sessions: Sessions
+  readonly ensureStream: (
+    session: Session,
+    channel: ChannelName
+  ) => Effect.Effect<StreamState, TransportError | SessionOver>
+  readonly counters: Counters
+  readonly stats: JetStreamCounters
+  readonly now: () => number
+  readonly onMalformed: (malformed: Delivered, error: TransportError) => void
+  readonly onMissed: (count: number) => void
+}
+
+/** Most messages that wait to be read. */
+const maxWaiting = 4096
+const nanosPerMilli = 1_000_000
+
+const noView = new TransportCodec.View([], 0, 0)
+
+export class Consumer {
+  readonly shelf: Shelf<Delivered>
+  readonly attachment: Attachment
+  private readonly options: Options
+  private readonly acks = new Acks()
+  /** Everything that was delivered here and is not settled, read or not. */
+  private readonly held = new Map<number, Delivered>()
+  /** What was read and is acknowledged when the reader comes for more. */
+  private taken: ReadonlyArray<Delivered> = []
+  private readonly givenBack = new Set<number>()
+  private puller: Puller | undefined
+  private session: Session | undefined
+  private draining = false
+  /** The next message is larger than the room that is left beside what waits to be read. */
+  private full = false
+  private forgetSession = () => {}
+  private leaseMillis: number
+  // of an exclusive reader: the last delivery, the last message taken, and the newest one of the consumer
+  private lastDelivery = 0
+  private last: number | undefined
+  private newest: number | undefined
+  /** All up to this one were acknowledged when it was last looked at. */
+  private floor: number | undefined
+  private created: string | undefined
+  private streamName: string | undefined
+  private gone = false
+
+  constructor(options: Options) {
+    this.options = options
+    this.leaseMillis = options.wanted.ack_wait / nanosPerMilli
+    this.attachment = new Attachment({
+      channel: options.channel,
+      what: `consumer "${options.wanted.name}"`,
+      sessions: options.sessions,
+      now: options.now,
+      attach: this.attach,
+      onFailure: (error) => this.shelf.end(error)
+    })
+    this.shelf = new Shelf({
+      channel: options.channel,
+      byteLength: ({ frame }) => frame.byteLength,
+      onAsked: () => {
+        const { taken } = this
+        this.taken = []
+        this.full = false
+        if (taken.length > 0) this.ack(taken)
+        this.fill()
+      },
+      onTaken: (items) => {
+        options.counters.received += items.length
+        if (options.ackWhenAsked) this.taken = items
+      }
+    })
+  }
+
+  /** Begins on the session: succeeds when the consumer is there and was asked for messages. */
+  readonly attach = (session: Session): Effect.Effect<void, TransportError | SessionOver> =>
+    Effect.gen({ self: this }, function*() {
+      const { channel, ensureStream, exclusive, wanted } = this.options
+      const stream = yield* ensureStream(session, channel)
+      if (this.created !== undefined && this.created !== stream.created) this.forgetAll()
+      this.created = stream.created
+      this.streamName = stream.name
+      const from = this.floor === undefined || !this.gone ? wanted.from : { sequence: this.lowest }
+      const info = yield* ensureConsumer({ ...wanted, from }, session, channel, stream.name)
+      this.gone = false
+      this.floor = info.ack_floor.stream_seq
+      this.leaseMillis = (info.config.ack_wait ?? wanted.ack_wait) / nanosPerMilli
+      this.attachment.begin()
+      this.session = session
+      this.forgetSession = session.onEnd(() => this.restart())
+      this.acks.attach(session)
+      if (exclusive) yield* this.rewind(session, stream.name, info)
+      if (this.draining || this.attachment.stopped) return
+      this.puller = new Puller({
+        session,
+        stream: stream.name,
+        consumer: wanted.name,
+        now: this.options.now,
+        onMessage: (message) => this.onMessage(message),
+        onRoom: (full) => {
+          this.full = full
+          this.fill()
+        },
+        onOver: (_, gone) => {
+          this.gone = gone
+          this.restart()
+        }
+      })
+      this.fill()
+    })
+
+  /** Keeps the leases of what is held, for ever. */
+  readonly keep: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.andThen(
+      Effect.sleep(Duration.millis(this.leaseMillis / 3)),
+      Effect.sync(() => this.extend(this.options.keepLeases ? this.held.values() : this.shelf.waiting))
+    )
+  ).pipe(Effect.forever)
+
+  ack(deliveries: ReadonlyArray<Delivery>): void {
+    for (const delivery of deliveries) {
+      const held = this.holding(delivery)
+      if (held === undefined) continue
+      this.held.delete(held.sequence)
+      this.options.stats.acknowledged++
+      this.acks.ack(held.subject)
+    }
+  }
+
+  extend(deliveries: Iterable<Delivery>): void {
+    const { session } = this
+    for (const delivery of deliveries) {
+      const held = this.holding(delivery)
+      if (held !== undefined) session?.publish(held.subject, "+WPI")
+    }
+  }
+
+  giveBack(deliveries: Iterable<Delivery>, delayMillis: number): void {
+    const { session } = this
+    const body = delayMillis > 0 ? `-NAK ${JSON.stringify({ delay: Math.round(delayMillis * nanosPerMilli) })}` : "-NAK"
+    for (const delivery of deliveries) {
+      const held = this.holding(delivery)
+      if (held === undefined) continue
+      this.held.delete(held.sequence)
+      if (this.options.exclusive) this.givenBack.add(held.sequence)
+      this.options.stats.givenBack++
+      // unsent, it comes when its lease is over
+      session?.publish(held.subject, body)
+    }
+  }
+
+  check(): void {
+    this.puller?.check()
+  }
+
+  /** Takes no more: what nobody has read is given back, and the stream ends. */
+  readonly drain: Effect.Effect<void> = Effect.suspend(() => {
+    this.draining = true
+    const unread = this.shelf.clear()
+    this.shelf.end()
+    return this.returnAll(() => unread)
+  })
+
+  /** Gives back what is held. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.attachment.stop()
+    this.shelf.clear()
+    this.shelf.end()
+    return this.returnAll(() => [...this.held.values()])
+  }).pipe(Effect.andThen(Effect.sync(() => this.forgetSession())))
+
+  private returnAll(deliveries: () => Iterable<Delivery>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.puller?.close()
+      const { session, streamName } = this
+      if (session === undefined || streamName === undefined || this.held.size === 0) return Effect.void
+      const { channel, wanted } = this.options
+      // before it is asked about itself, the broker takes the request that was just left for one to be answered
+      return session.call(channel, "leave a consumer", (api) => api.consumers.info(streamName, wanted.name)).pipe(
+        Effect.timeoutOption("2 seconds"),
+        Effect.ignore,
+        Effect.andThen(Effect.sync(() => this.giveBack(deliveries(), 0)))
+      )
+    })
+  }
+
+  /** What is here of a delivery; nothing when it is settled. */
+  private holding(delivery: Delivery): Delivered | undefined {
+    const held = this.held.get(delivery.sequence)
+    return held === delivery ? held : undefined
+  }
+
+  private get lowest(): number {
+    const { exclusive } = this.options
+    const next = exclusive ? (this.last ?? 0) + 1 : (this.floor ?? 0) + 1
+    let lowest = next
+    for (const sequence of this.held.keys()) lowest = Math.min(lowest, sequence)
+    return lowest
+  }
+
+  /** Asks again for what was delivered and not acknowledged, but for what is held here. */
+  private readonly rewind = Effect.fnUntraced({ self: this }, function*(
+    this: Consumer,
+    session: Session,
+    stream: string,
+    info: ConsumerInfo
+  ): Effect.fn.Return<void, TransportError | SessionOver> {
+    const { channel, wanted } = this.options
+    const { ack_floor: floor, delivered, num_ack_pending: pending } = info
+    this.lastDelivery = delivered.consumer_seq
+    // of a new one it is not known where it begins
+    if (delivered.consumer_seq > 0) this.newest = Math.max(this.newest ?? 0, delivered.stream_seq)
+    this.last ??= floor.stream_seq
+    if (pending === 0) return
+    let subject: string | undefined
+    for (let sequence = floor.stream_seq + 1; sequence <= delivered.stream_seq; sequence++) {
+      if (this.held.has(sequence)) continue
+      if (subject !== undefined) session.publish(subject, "-NAK")
+      subject = delivery.subjectOf(stream, wanted.name, sequence, delivered.consumer_seq)
+    }
+    if (subject === undefined) return
+    // the answer to the last one says that all of them are done, before anything is asked for
+    const last = subject
+    yield* session.ask(channel, "ask again for what was delivered", last, "-NAK")
+  })
+
+  private onMessage(message: Msg): void {
+    const { counters, exclusive, onMissed, stats } = this.options
+    const meta = delivery.metaOf(message.reply ?? "")
+    if (meta === undefined) return
+    if (exclusive) {
+      if (meta.delivery !== this.lastDelivery + 1) return this.restart()
+      this.lastDelivery = meta.delivery
+    }
+    if (meta.count > 1) stats.redelivered++
+    const held = this.held.get(meta.sequence)
+    if (held !== undefined) {
+      // its lease was over while it was held
+      held.subject = message.reply ?? ""
+      held.deliveryCount = meta.count
+      return this.extend([held])
+    }
+    if (exclusive && meta.sequence <= (this.last ?? 0) && !this.givenBack.delete(meta.sequence)) {
+      // acknowledged already, and that was lost
+      return this.acks.ack(message.reply ?? "")
+    }
+    if (exclusive) {
+      this.last = Math.max(this.last ?? 0, meta.sequence)
+      if (meta.count === 1) {
+        const missed = this.newest === undefined ? 0 : meta.sequence - this.newest - 1
+        this.newest = meta.sequence
+        if (missed > 0) {
+          stats.missed += missed
+          onMissed(missed)
+        }
+      }
+    }
+    const frame = message.data
+    const decoded = TransportCodec.decode(frame)
+    const delivered = new Delivered(message, frame, Result.isSuccess(decoded) ? decoded.success : noView, meta)
+    this.held.set(meta.sequence, delivered)
+    if (Result.isSuccess(decoded)) return this.shelf.push(delivered)
+    counters.malformed++
+    const reason = new MalformedFrame({
+      channel: this.options.channel,
+      byteLength: frame.byteLength,
+      cause: decoded.failure
+    })
+    this.options.onMalformed(delivered, new TransportError({ reason }))
+  }
+
+  private fill(): void {
+    const { maxBytes, wanted } = this.options
+    if (this.draining || this.puller === undefined || (this.full && this.shelf.length > 0)) return
+    // a message must fit, however large it is
+    const bytes = Math.max(maxBytes, 2 * (this.session?.maxPayloadBytes ?? 0))
+    const messages = Math.min(maxWaiting, wanted.max_ack_pending)
+    this.puller.fill(messages - this.shelf.length, bytes - this.shelf.byteLength)
+  }
+
+  private restart(): void {
+    this.puller?.close()
+    this.puller = undefined
+    this.session = undefined
+    this.forgetSession()
+    this.attachment.restart()
+  }
+
+  /** The stream is another one: what was held is of no stream any more. */
+  private forgetAll(): void {
+    this.held.clear()
+    this.givenBack.clear()
+    this.acks.clear()
+    this.last = 0
+    this.newest = undefined
+    this.floor = undefined
+  }
+}

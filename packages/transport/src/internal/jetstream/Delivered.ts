@@ -1,0 +1,49 @@
+/** A message that was delivered: decoded once, its headers when they are asked for. */
+import type { TransportCodec } from "@kps/idl"
+import type { Msg } from "@nats-io/transport-node"
+import type { Delivery } from "../../JetStream.ts"
+import type { Meta } from "./delivery.ts"
+import * as headers from "./headers.ts"
+
+export class Delivered implements Delivery {
+  readonly payloads: ReadonlyArray<Uint8Array>
+  readonly sequence: number
+  readonly storedMillis: number
+  readonly frame: Uint8Array
+  deliveryCount: number
+  /** Where it is acknowledged; another one when it was delivered again. */
+  subject: string
+  private readonly view: TransportCodec.View
+  private readonly message: Msg
+
+  constructor(message: Msg, frame: Uint8Array, view: TransportCodec.View, meta: Meta) {
+    this.message = message
+    this.frame = frame
+    this.view = view
+    this.payloads = view.payloads
+    this.sequence = meta.sequence
+    this.storedMillis = meta.storedMillis
+    this.deliveryCount = meta.count
+    this.subject = message.reply ?? ""
+  }
+
+  get timestampNanos(): bigint {
+    return this.view.timestampNanos
+  }
+
+  get id(): string | undefined {
+    return headers.valueOf(this.message, headers.messageId)
+  }
+
+  get position(): string | undefined {
+    return headers.valueOf(this.message, headers.position)
+  }
+
+  get epoch(): number | undefined {
+    return headers.epochOf(this.message)
+  }
+
+  get headers(): ReadonlyArray<readonly [string, string]> {
+    return headers.all(this.message)
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Asks a pull consumer for messages on one connection: no more than there is room for, in messages and in bytes.
+ */
+import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node"
+import type { Session } from "./Session.ts"
+
+export interface Options {
+  readonly session: Session
+  readonly stream: string
+  readonly consumer: string
+  /** Milliseconds from any start. */
+  readonly now: () => number
+  readonly onMessage: (message: Msg) => void
+  /** A request has ended; `full` when the next message is larger than what was left of it. */
+  readonly onRoom: (full: boolean) => void
+  /** Nothing more comes from here: what is wrong, and whether the consumer is not there any more. */
+  readonly onOver: (problem: string, gone: boolean) => void
+}
+
+/** What the server is still to send for one request. */
+interface Request {
+  messages: number
+  bytes: number
+}
+
+const nanosPerMilli = 1_000_000
+const expiresMillis = 30_000
+const heartbeatMillis = 2_500
+const silentMillis = 3 * heartbeatMillis
+/** What a message has beside its bytes and headers, as the server counts it, about. */
+const overheadBytes = 256
+
+export class Puller {
+  private readonly options: Options
+  private readonly inbox = createInbox()
+  private readonly subject: string
+  private readonly subscription: Subscription | undefined
+  private forget = () => {}
+  /** In the order they are answered in. */
+  private requests: Array<Request> = []
+  private heardAt: number
+  private isOver = false
+
+  constructor(options: Options) {
+    this.options = options
+    const { consumer, now, session, stream } = options
+    this.subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`
+    this.heardAt = now()
+    this.subscription = session.subscribe(this.inbox, (error, message) => {
+      if (this.isOver) return
+      if (error === null) this.onMessage(message)
+      else this.end(error.message, false)
+    })
+    this.forget = session.onEnd(() => this.end("the connection is over", false))
+  }
+
+  /** Asks for what there is room for beyond what was asked for already, when that is worth a request. */
+  fill(messages: number, bytes: number): void {
+    if (this.isOver) return
+    let batch = messages
+    let maxBytes = bytes
+    for (const request of this.requests) {
+      batch -= request.messages
+      maxBytes -= request.bytes
+    }
+    const isIdle = this.requests.length === 0
+    if (batch < 1 || maxBytes < 1 || (!isIdle && (batch < messages / 2 || maxBytes < bytes / 2))) return
+    const { now, session } = this.options
+    if (isIdle) this.heardAt = now()
+    this.requests.push({ messages: batch, bytes: maxBytes })
+    const request = {
+      batch,
+      max_bytes: maxBytes,
+      expires: expiresMillis * nanosPerMilli,
+      idle_heartbeat: heartbeatMillis * nanosPerMilli
+    }
+    session.publish(this.subject, JSON.stringify(request), { reply: this.inbox })
+  }
+
+  /** Looks for answers that do not come. */
+  check(): void {
+    if (this.isOver || this.requests.length === 0) return
+    if (this.options.now() - this.heardAt > silentMillis) this.end("nothing was heard of the consumer", false)
+  }
+
+  /** What is asked for is not wanted any more. */
+  close(): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.forget()
+    this.subscription?.unsubscribe()
+  }
+
+  private onMessage(message: Msg): void {
+    this.heardAt = this.options.now()
+    const { reply } = message
+    if (reply === undefined || reply === "") return this.onStatus(message)
+    const request = this.requests[0]
+    if (request !== undefined) {
+      request.messages--
+      request.bytes -= message.data.byteLength + overheadBytes
+      if (request.messages === 0) this.requests.shift()
+    }
+    this.options.onMessage(message)
+    // not every message goes to the reader, who would come for more
+    if (this.requests.length === 0) this.options.onRoom(false)
+  }
+
+  private onStatus({ headers }: Msg): void {
+    const code = headers?.code ?? 0
+    const description = headers?.description ?? ""
+    if (code === 100) return
+    // no more messages, the time is over, or the next message is larger than what was left
+    const full = code === 409 && /maxbytes/i.test(description)
+    if (code === 404 || code === 408 || full || (code === 409 && /batch completed/i.test(description))) {
+      this.requests.shift()
+      this.options.onRoom(full)
+    } else this.end(`${description || "no answer"} (${code})`, code === 503 || /deleted/i.test(description))
+  }
+
+  private end(problem: string, gone: boolean): void {
+    if (this.isOver) return
+    this.close()
+    this.options.onOver(problem, gone)
+  }
+}

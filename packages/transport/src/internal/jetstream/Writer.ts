@@ -1,0 +1,512 @@
+/**
+ * Publishes on one channel: a bounded window of messages that are sent and sent again, in order, until they are stored.
+ *
+ * Order is kept by the broker: each message names the id of the one before it, and is refused when that is not the last
+ * one of the stream. So when one is refused, all behind it are. The window is then sent again from there, the same bytes
+ * under the same ids. What became of messages whose answer never came is read back from the stream first; the first one
+ * that is sent after that names the sequence up to which was read.
+ */
+import type { Msg } from "@nats-io/transport-node"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { ChannelName } from "../../Channel.ts"
+import type { PublishedMessage } from "../../JetStream.ts"
+import { Closed, MessageTooLarge, TransportError, WriterFenced } from "../../TransportError.ts"
+import type { Counters } from "../Counters.ts"
+import { publishDenied } from "../Link.ts"
+import { Call } from "./Call.ts"
+import type { JetStreamCounters } from "./counters.ts"
+import * as headers from "./headers.ts"
+import * as outgoing from "./outgoing.ts"
+import * as pubAck from "./pubAck.ts"
+import * as readBack from "./readBack.ts"
+import { type AckTaker, refused, type Session, SessionOver, streamNotFound, told } from "./Session.ts"
+import type { Sessions } from "./Sessions.ts"
+import type { StreamState } from "./streams.ts"
+import { Window } from "./Window.ts"
+
+export interface Options {
+  readonly channel: ChannelName
+  /** No other writer of the sessions has it. */
+  readonly number: number
+  readonly sessions: Sessions
+  readonly ensure: (session: Session, channel: ChannelName) => Effect.Effect<StreamState, TransportError | SessionOver>
+  readonly counters: Counters
+  readonly stats: JetStreamCounters
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly ackMillis: number
+  readonly ordered: boolean
+  /** Begins the ids of messages that come without one; nobody else's begin so. */
+  readonly idPrefix: string
+  /** Of a writer that is to be the only one. */
+  readonly epoch: number | undefined
+  /** The last sequence that an only writer knows of. Default: the last one there is. */
+  readonly after: number | undefined
+  /** Milliseconds from any start. */
+  readonly now: () => number
+}
+
+/**
+ * - Idle: nothing is to be sent, and what is known of the stream may be old
+ * - Syncing: it is being found out what is stored
+ * - Open: messages are sent as they come
+ * - Failed: for good
+ */
+type State = "Idle" | "Syncing" | "Open" | "Failed"
+
+interface Waiter {
+  readonly isSo: () => boolean
+  readonly resume: () => void
+}
+
+const maxRaces = 5
+
+const retryMillis = { first: 100, longest: 5000 }
+
+export class Writer implements AckTaker {
+  private readonly options: Options
+  private readonly window: Window
+  private state: State = "Idle"
+  private failure: TransportError | undefined
+  /** Why what waits in the window cannot be stored now. */
+  private trouble: TransportError | undefined
+  /** Whether the stream was found or made, since there was trouble. */
+  private known = false
+  private session: Session | undefined
+  private forgetSession = () => {}
+  // the try that is under way
+  private attempt = 0
+  private replyPrefix = ""
+  private next = 0
+  private expectation = headers.nothing
+  /** After trouble, one message goes alone. */
+  private probing = false
+  /** When the broker last answered, or had nothing to answer. */
+  private progressAt = 0
+  /** The messages before this one may be stored, with an answer that never came. */
+  private unknownBefore = 0
+  // the stream, as far as it is known
+  private lastSequence: number | undefined
+  private created: string | undefined
+  private idNumber = 0
+  /** Nobody answers though the stream is there: it is not to be asked too often. */
+  private stumbled = false
+  /** How often, since something was stored, others were quicker than what names the last sequence. */
+  private races = 0
+  private wakeSync: (() => void) | undefined
+  private waiters: Array<Waiter> = []
+
+  constructor(options: Options) {
+    this.options = options
+    this.window = new Window(options.counters)
+    this.lastSequence = options.after
+  }
+
+  /** The last sequence of the stream that this writer knows of. */
+  get sequence(): number {
+    return this.lastSequence ?? 0
+  }
+
+  /** Messages that are not stored yet. */
+  get length(): number {
+    return this.window.length
+  }
+
+  /** Succeeds when messages can be added; fails with what keeps them from being stored. */
+  readonly ready: Effect.Effect<void, TransportError> = Effect.suspend(() => {
+    if (this.known && this.failure === undefined && this.trouble === undefined) return Effect.void
+    if (this.state === "Idle") this.sync()
+    return this.until(() => this.known || this.failure !== undefined || this.trouble !== undefined, () => this.outcome)
+  })
+
+  /** Takes messages from an index on, as far as there is room, and returns the index of the first one not taken. */
+  add(messages: ReadonlyArray<PublishedMessage>, from: number, call: Call): number {
+    const { maxBytes, maxMessages } = this.options
+    let i = from
+    for (; i < messages.length && this.state !== "Failed" && call.error === undefined; i++) {
+      const { length } = this.window
+      if (length >= maxMessages || (length > 0 && this.window.byteLength >= maxBytes)) break
+      const message = messages[i]!
+      const id = this.idOf(message)
+      this.window.add({
+        id,
+        lines: headers.fixed(id, message.position, this.options.epoch),
+        frame: outgoing.encode(message),
+        call,
+        payloads: message.payloads.length,
+        waiting: true
+      })
+      this.options.counters.published++
+    }
+    if (this.state === "Idle" && i > from) this.sync()
+    this.send()
+    return i
+  }
+
+  /** Waits until there is much room, or the call has failed. */
+  room(call: Call): Effect.Effect<void, TransportError> {
+    const { maxBytes, maxMessages } = this.options
+    // not for every message that is stored: callers come for many
+    const isRoom = () => this.window.length <= maxMessages / 2 && this.window.byteLength <= maxBytes / 2
+    return this.until(() => isRoom() || call.error !== undefined || this.failure !== undefined, () => {
+      const error = call.error ?? this.failure
+      return error === undefined ? Effect.void : Effect.fail(error)
+    })
+  }
+
+  /** Succeeds when everything that was added before is stored. */
+  readonly flush: Effect.Effect<void, TransportError> = Effect.suspend(() => {
+    const { end } = this.window
+    const isStored = () => this.window.first >= end
+    return this.until(
+      () => isStored() || this.failure !== undefined || this.trouble !== undefined,
+      () => isStored() ? Effect.void : this.outcome
+    )
+  })
+
+  onAck(attempt: number, number: number, message: Msg): void {
+    if (number < this.window.first || number >= this.window.end || this.state === "Failed") return
+    this.progressAt = this.options.now()
+    const ack = pubAck.read(message)
+    if (ack._tag === "Stored") this.stored(number, ack.sequence, ack.duplicate)
+    // a refusal of an earlier try means nothing any more
+    else if (attempt === this.attempt && this.state === "Open") this.refuse(number, ack.code, ack.problem)
+  }
+
+  onDenied(subject: string): void {
+    if (subject === this.options.channel && this.state !== "Failed") this.hold(publishDenied(this.options.channel))
+  }
+
+  /** Looks for answers that do not come. */
+  check(): void {
+    const inFlight = this.state === "Open" && this.next > this.window.first
+    if (!inFlight || this.options.now() - this.progressAt < this.options.ackMillis) return
+    this.options.stats.ackTimeouts++
+    this.unknownBefore = this.next
+    this.sync()
+  }
+
+  /** Nothing more is stored: `uncertain` says whether any of what waits may be. */
+  fail(error: TransportError, uncertain: boolean): void {
+    if (this.state === "Failed") return
+    this.state = "Failed"
+    this.failure = error
+    const { counters } = this.options
+    const lost = new Map<Call, { messages: number; payloads: number }>()
+    for (const [number, { call, payloads }] of this.window.waiting()) {
+      const sum = lost.get(call) ?? { messages: 0, payloads: 0 }
+      lost.set(call, { messages: sum.messages + 1, payloads: sum.payloads + payloads })
+      this.window.remove(number)
+    }
+    for (const [call, { messages, payloads }] of lost) {
+      if (uncertain && !call.confirmed) counters.uncertain += messages
+      else counters.publishErrors += messages
+      if (!call.confirmed) call.onUncertain?.(messages, payloads)
+    }
+    this.forgetSession()
+    this.wakeSync?.()
+    // last, since callers go on at once
+    for (const call of lost.keys()) call.fail(error)
+    this.wake()
+  }
+
+  close(): void {
+    this.fail(new TransportError({ reason: new Closed({}) }), true)
+  }
+
+  /** Finds out what is stored whenever that is not known; until it fails. */
+  readonly run: Effect.Effect<void> = Effect.suspend(() => {
+    let failures = 0
+    const wait = Effect.callback<void>((resume) => {
+      if (this.state === "Syncing" || this.state === "Failed") return resume(Effect.void)
+      this.wakeSync = () => resume(Effect.void)
+      return Effect.sync(() => {
+        this.wakeSync = undefined
+      })
+    })
+    const round = Effect.gen({ self: this }, function*() {
+      yield* wait
+      if (this.state === "Failed") return
+      // a refusal is tried again after a while, with one message
+      if (this.trouble !== undefined || this.stumbled) {
+        this.stumbled = false
+        const delay = Math.min(retryMillis.first * 2 ** Math.min(failures++, 10), retryMillis.longest)
+        yield* Effect.sleep(Duration.millis(delay))
+      }
+      const session = yield* this.options.sessions.await
+      yield* this.synchronise(session).pipe(
+        Effect.tap(() =>
+          Effect.sync(() => {
+            failures = this.trouble === undefined ? 0 : failures
+          })
+        ),
+        Effect.catch((error) => {
+          // whoever got back what may be stored would publish it a second time
+          const unknown = this.unknownBefore > this.window.first
+          if (!unknown || !error.isRetryable) return Effect.sync(() => this.hold(error))
+          this.stumbled = true
+          return failures > 1 ? Effect.void : Effect.annotateLogs(
+            Effect.logWarning("it cannot be found out what is stored"),
+            { channel: this.options.channel, problem: error.message }
+          )
+        })
+      )
+    })
+    return Effect.repeat(round, { while: () => this.state !== "Failed" })
+  })
+
+  private idOf({ id }: PublishedMessage): string {
+    const { epoch, idPrefix } = this.options
+    if (id === undefined) return `${idPrefix}${(this.idNumber++).toString(36)}`
+    // a message of an earlier holder must not count as this one's
+    return epoch === undefined ? id : `${id}@${epoch}`
+  }
+
+  private send(): void {
+    const { channel, ordered, stats } = this.options
+    if (this.state !== "Open" || this.session === undefined) return
+    if (this.next === this.window.first) this.progressAt = this.options.now()
+    const end = this.probing ? Math.min(this.window.first + 1, this.window.end) : this.window.end
+    for (; this.next < end; this.next++) {
+      const slot = this.window.at(this.next)
+      if (!slot.waiting) continue
+      const lines = headers.encode(slot.lines, this.expectation)
+      const byteLength = lines.byteLength + slot.frame.byteLength
+      const limit = this.session.maxPayloadBytes
+      if (byteLength > limit) {
+        this.giveUp(this.next, new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) }))
+        continue
+      }
+      const sent = this.session.publish(channel, slot.frame, {
+        reply: `${this.replyPrefix}${this.next}`,
+        headers: headers.block(lines)
+      })
+      if (!sent) return
+      stats.sent++
+      this.expectation = ordered ? { _tag: "LastId", id: slot.id } : headers.nothing
+    }
+  }
+
+  /** This server takes no messages of this size, unlike the one that was there when it came. */
+  private giveUp(number: number, error: TransportError): void {
+    const { call, payloads } = this.window.at(number)
+    this.options.counters.publishErrors++
+    this.window.remove(number)
+    if (call.confirmed) call.fail(error)
+    else call.onUncertain?.(1, payloads)
+  }
+
+  private stored(number: number, sequence: number, duplicate: boolean): void {
+    const { epoch, ordered, stats } = this.options
+    if (duplicate) {
+      // somebody else may have stored it: the chain knows where ours would be
+      if (epoch !== undefined && sequence !== this.sequence + 1) return this.sync()
+      stats.duplicates++
+    }
+    if (ordered && !duplicate) {
+      // those before it are stored too, or it would have been refused
+      const { first } = this.window
+      if (this.lastSequence !== undefined) {
+        stats.foreign += Math.max(0, sequence - this.lastSequence - this.window.countUpTo(number))
+      }
+      this.progress(sequence)
+      // last, since callers go on at once
+      for (let i = first; i <= number; i++) this.window.settle(i)
+    } else {
+      this.progress(Math.max(this.sequence, sequence))
+      this.window.settle(number)
+    }
+    if (this.probing) {
+      this.probing = false
+      this.send()
+    }
+    this.wake()
+  }
+
+  private progress(sequence: number): void {
+    this.lastSequence = sequence
+    this.trouble = undefined
+    this.races = 0
+  }
+
+  private refuse(number: number, code: number, problem: string): void {
+    const { channel, epoch, stats } = this.options
+    if (code === pubAck.noResponders || code === streamNotFound) {
+      this.stumbled = true
+      return this.sync()
+    }
+    if (code !== pubAck.wrongLastId && code !== pubAck.wrongLastSequence) {
+      return this.hold(refused(channel, "store messages", code, problem))
+    }
+    stats.resyncs++
+    // all before it was answered, so it is the first that is not stored: nothing to read back
+    const certain = number === this.window.first && number >= this.unknownBefore && code === pubAck.wrongLastId
+    if (epoch === undefined && certain) return this.begin(headers.nothing)
+    // with others who publish without a pause it would never win: the broker knows the ids of what it stored just now
+    if (code === pubAck.wrongLastSequence && this.races++ < maxRaces) this.unknownBefore = this.next
+    this.sync()
+  }
+
+  /** A new try, from the first message that waits. */
+  private begin(expectation: headers.Expectation): void {
+    if (this.session === undefined) return
+    this.attempt++
+    this.replyPrefix = this.session.replyPrefix(this.options.number, this.attempt)
+    this.options.stats.resent += Math.max(0, this.next - this.window.first)
+    this.next = this.window.first
+    this.expectation = expectation
+    this.state = "Open"
+    this.send()
+  }
+
+  /** Nothing is sent until it is known what is stored. */
+  private sync(): void {
+    if (this.state === "Failed") return
+    this.state = "Syncing"
+    this.wakeSync?.()
+  }
+
+  private readonly synchronise = (session: Session): Effect.Effect<void, TransportError> =>
+    this.readStream(session).pipe(
+      Effect.flatMap((expectation) =>
+        Effect.sync(() => {
+          if (expectation === undefined || this.state === "Failed" || session.isOver) return
+          this.known = true
+          this.probing = this.trouble !== undefined
+          this.begin(expectation)
+          this.wake()
+        })
+      ),
+      // with the next session, then
+      Effect.catchIf((error) => error instanceof SessionOver, () => Effect.void)
+    )
+
+  private attach(session: Session): void {
+    if (this.session === session) return
+    this.forgetSession()
+    this.session = session
+    session.listenFor(this.options.number, this)
+    const forget = session.onEnd(() => this.lose(session))
+    this.forgetSession = () => {
+      forget()
+      session.forget(this.options.number)
+    }
+  }
+
+  /** What was sent on it and not answered may be stored. */
+  private lose(session: Session): void {
+    if (this.session !== session || this.state === "Failed") return
+    this.session = undefined
+    this.unknownBefore = Math.max(this.unknownBefore, this.next)
+    if (this.window.length > 0) this.sync()
+    else this.state = "Idle"
+  }
+
+  /** What the next message has to expect; `undefined` when that is nobody's matter any more. */
+  private readonly readStream = Effect.fnUntraced({ self: this }, function*(
+    this: Writer,
+    session: Session
+  ): Effect.fn.Return<headers.Expectation | undefined, TransportError | SessionOver> {
+    const { channel, ensure, epoch, stats } = this.options
+    this.attach(session)
+    const stream = yield* told(ensure(session, channel))
+    if (this.created !== undefined && this.created !== stream.created) {
+      stats.streamsRemade++
+      this.lastSequence = 0
+      yield* Effect.annotateLogs(Effect.logWarning("a stream is gone, and another one is in its place"), {
+        channel,
+        stream: stream.name
+      })
+    }
+    this.created = stream.created
+    this.lastSequence ??= stream.lastSequence
+    const unknown = this.unknownBefore > this.window.first
+    if (epoch === undefined && !unknown) return headers.nothing
+    // the last message that is known of tells whether a successor wrote it
+    const from = epoch === undefined ? this.lastSequence + 1 : this.lastSequence
+    const entries = yield* readBack.range(session, channel, stream, from, stream.lastSequence)
+    if (this.state === "Failed") return undefined
+    const fence = this.takeStored(entries)
+    if (fence !== undefined) {
+      this.fail(fence, false)
+      return undefined
+    }
+    this.lastSequence = stream.lastSequence
+    this.unknownBefore = this.window.first
+    this.wake()
+    return { _tag: "LastSequence", sequence: stream.lastSequence }
+  })
+
+  /** Settles those of the window that are there; says when a message of another only writer is. */
+  private takeStored(entries: ReadonlyArray<readBack.Entry>): TransportError | undefined {
+    const { channel, epoch, stats } = this.options
+    const numbers = new Map<string, number>()
+    for (const [number, { id }] of this.window.waiting()) numbers.set(id, number)
+    for (const entry of entries) {
+      const number = entry.id === undefined ? undefined : numbers.get(entry.id)
+      if (number !== undefined && entry.epoch === epoch) {
+        this.window.settle(number)
+        stats.foundStored++
+        continue
+      }
+      const isKnown = entry.sequence <= this.sequence
+      if (epoch !== undefined && entry.epoch !== undefined && (isKnown ? entry.epoch > epoch : true)) {
+        const reason = new WriterFenced({ channel, epoch, found: entry.epoch, sequence: entry.sequence })
+        return new TransportError({ reason })
+      }
+      if (!isKnown) stats.foreign++
+    }
+    return undefined
+  }
+
+  /** The broker refuses what waits: those who can be told get it back, the rest is tried again after a while. */
+  private hold(error: TransportError): void {
+    if (this.state === "Failed") return
+    const calls = new Set<Call>()
+    for (const [number, { call }] of this.window.waiting()) {
+      if (!call.confirmed) continue
+      this.options.counters.publishErrors++
+      calls.add(call)
+      this.window.remove(number)
+    }
+    const rest = this.window.length > 0
+    this.known = rest && this.known
+    this.trouble = error
+    if (rest) this.sync()
+    else this.state = "Idle"
+    this.wake()
+    // nothing of anybody's waits: whoever comes next finds out anew
+    if (!rest) this.trouble = undefined
+    // last, since callers go on at once
+    for (const call of calls) call.fail(error)
+  }
+
+  /** Waits until something is so, then gives what is right at that moment. */
+  private until(
+    isSo: () => boolean,
+    outcome: () => Effect.Effect<void, TransportError>
+  ): Effect.Effect<void, TransportError> {
+    return Effect.callback<void, TransportError>((resume) => {
+      if (isSo()) return resume(outcome())
+      const waiter: Waiter = { isSo, resume: () => resume(outcome()) }
+      this.waiters.push(waiter)
+      return Effect.sync(() => {
+        this.waiters = this.waiters.filter((other) => other !== waiter)
+      })
+    })
+  }
+
+  private wake(): void {
+    if (this.waiters.length === 0) return
+    const ready = this.waiters.filter(({ isSo }) => isSo())
+    if (ready.length === 0) return
+    this.waiters = this.waiters.filter((waiter) => !ready.includes(waiter))
+    for (const { resume } of ready) resume()
+  }
+
+  private get outcome(): Effect.Effect<void, TransportError> {
+    const error = this.failure ?? this.trouble
+    return error === undefined ? Effect.void : Effect.fail(error)
+  }
+}

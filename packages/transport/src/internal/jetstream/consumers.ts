@@ -1,0 +1,121 @@
+/** Durable consumers: made from the options, or checked against them. */
+import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from "@nats-io/jetstream"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { ChannelName } from "../../Channel.ts"
+import type { ConsumerOptions } from "../../JetStream.ts"
+import { InvalidOption, SettingsDiffer, TransportError } from "../../TransportError.ts"
+import * as names from "./names.ts"
+import * as Session from "./Session.ts"
+import type { Difference } from "./settings.ts"
+
+/** In the server's units. */
+export interface Wanted {
+  readonly name: string
+  readonly ack_wait: number
+  readonly max_ack_pending: number
+  /** What was asked for in so many words: one that is there is given it too. */
+  readonly given: Partial<Pick<ConsumerConfig, "ack_wait" | "max_ack_pending">>
+  readonly from: ConsumerOptions["from"]
+}
+
+const nanosPerMilli = 1_000_000
+const defaultAckWaitMillis = 30_000
+const defaultMaxAckPending = 1000
+const minAckWaitMillis = 100
+
+/** Options with their defaults, or what is wrong with them. */
+export const make = (options: ConsumerOptions): Result.Result<Wanted, TransportError> => {
+  const { ackWait, from, maxAckPending = defaultMaxAckPending, name } = options
+  const invalid = (option: string, problem: string) =>
+    Result.fail(new TransportError({ reason: new InvalidOption({ option, problem }) }))
+  const problem = names.problemOf(name)
+  if (problem !== undefined) return invalid("name", problem)
+  const waitMillis = ackWait === undefined ? defaultAckWaitMillis : Duration.toMillis(ackWait)
+  if (!(waitMillis >= minAckWaitMillis && waitMillis < Infinity)) {
+    return invalid("ackWait", `it is ${waitMillis} ms, want at least ${minAckWaitMillis} ms`)
+  }
+  if (!(Number.isSafeInteger(maxAckPending) && maxAckPending > 0)) {
+    return invalid("maxAckPending", `it is ${maxAckPending}, want a whole number of at least 1`)
+  }
+  if (typeof from === "object" && !(Number.isSafeInteger(from.sequence) && from.sequence > 0)) {
+    return invalid("from", `its sequence is ${from.sequence}, want a whole number of at least 1`)
+  }
+  const ack_wait = Math.round(waitMillis * nanosPerMilli)
+  return Result.succeed({
+    name,
+    ack_wait,
+    max_ack_pending: maxAckPending,
+    given: {
+      ...(ackWait === undefined ? {} : { ack_wait }),
+      ...(options.maxAckPending === undefined ? {} : { max_ack_pending: maxAckPending })
+    },
+    from
+  })
+}
+
+const policyOf = (from: ConsumerOptions["from"]): Pick<ConsumerConfig, "deliver_policy" | "opt_start_seq"> =>
+  typeof from === "object"
+    ? { deliver_policy: "by_start_sequence", opt_start_seq: from.sequence }
+    : { deliver_policy: from ?? "all" }
+
+/** Looks for the consumer; makes it when it is not there, and gives one that is there what was asked for. */
+export const ensure = Effect.fnUntraced(function*(
+  wanted: Wanted,
+  session: Session.Session,
+  channel: ChannelName,
+  stream: string
+): Effect.fn.Return<ConsumerInfo, TransportError | Session.SessionOver> {
+  const { name } = wanted
+  const what = `consumer "${name}" of stream "${stream}"`
+  const look = (api: JetStreamManager) => api.consumers.info(stream, name)
+  const found = yield* session.call(channel, `look up ${what}`, look).pipe(
+    Effect.catchIf(
+      (error) => error instanceof Session.ApiError && error.code === Session.consumerNotFound,
+      () => Effect.undefined
+    ),
+    Session.told
+  )
+  if (found !== undefined) return yield* check(wanted, session, channel, stream, found)
+  const { ack_wait, from, max_ack_pending } = wanted
+  return yield* session.call(channel, `make ${what}`, (api) =>
+    api.consumers.add(stream, {
+      durable_name: name,
+      ack_policy: "explicit",
+      ack_wait,
+      max_ack_pending,
+      ...policyOf(from)
+    })).pipe(
+      // somebody else was quicker
+      Effect.catchIf(
+        (error) => error instanceof Session.ApiError && error.code === Session.consumerExists,
+        () => session.call(channel, `look up ${what}`, look)
+      ),
+      Session.told
+    )
+})
+
+const check = Effect.fnUntraced(function*(
+  { given, name }: Wanted,
+  session: Session.Session,
+  channel: ChannelName,
+  stream: string,
+  found: ConsumerInfo
+): Effect.fn.Return<ConsumerInfo, TransportError | Session.SessionOver> {
+  const { ack_policy, deliver_subject, filter_subject = channel } = found.config
+  const differences: ReadonlyArray<Difference> = [
+    { setting: "ack_policy", want: "explicit", got: ack_policy },
+    { setting: "deliver_subject", want: "none", got: deliver_subject ?? "none" },
+    { setting: "filter_subject", want: channel, got: filter_subject === "" ? channel : filter_subject }
+  ].filter(({ got, want }) => got !== want)
+  if (differences.length > 0) {
+    const subject = `consumer "${name}" of stream "${stream}"`
+    return yield* new TransportError({ reason: new SettingsDiffer({ channel, subject, differences }) })
+  }
+  const changes = Object.entries(given).filter(([key, value]) => found.config[key as keyof typeof given] !== value) // its own keys
+  if (changes.length === 0) return found
+  return yield* Session.told(
+    session.call(channel, `change consumer "${name}"`, (api) => api.consumers.update(stream, name, given))
+  )
+})

@@ -1,0 +1,66 @@
+/** The headers of a stored message. */
+import type { Msg, MsgHdrs } from "@nats-io/transport-node"
+
+export const messageId = "Nats-Msg-Id"
+export const position = "Kps-Position"
+export const epoch = "Kps-Epoch"
+
+const begin = "NATS/1.0\r\n"
+
+/** What a message must find on the channel to be stored. */
+export type Expectation =
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "LastId"; readonly id: string }
+  | { readonly _tag: "LastSequence"; readonly sequence: number }
+
+export const nothing: Expectation = { _tag: "Nothing" }
+
+/** The lines that are the same at every try. */
+export const fixed = (id: string, at: string | undefined, writerEpoch: number | undefined): string =>
+  `${messageId}: ${id}\r\n${at === undefined ? "" : `${position}: ${at}\r\n`}${
+    writerEpoch === undefined ? "" : `${epoch}: ${writerEpoch}\r\n`
+  }`
+
+const expected = (expectation: Expectation): string => {
+  switch (expectation._tag) {
+    case "Nothing":
+      return ""
+    case "LastId":
+      return `Nats-Expected-Last-Msg-Id: ${expectation.id}\r\n`
+    case "LastSequence":
+      return `Nats-Expected-Last-Sequence: ${expectation.sequence}\r\n`
+  }
+}
+
+export const encode = (fixedLines: string, expectation: Expectation): Uint8Array =>
+  Buffer.from(`${begin}${fixedLines}${expected(expectation)}\r\n`)
+
+/** A block as the client's `publish` takes it: all that it does with headers is to encode them. */
+export const block = (bytes: Uint8Array): MsgHdrs =>
+  // the client's own class is slower than the line it is sent in
+  ({ encode: () => bytes }) as unknown as MsgHdrs
+
+/** Most bytes of the lines that are there without a position and an id of the caller's. */
+export const reserveBytes = 512
+
+/** Why a value cannot be one of a header, or `undefined`. */
+export const problemOf = (value: string, maxBytes: number): string | undefined => {
+  if (value === "") return "it is empty"
+  if (/[\r\n]/.test(value) || value.trim() !== value) return "it has a line break, or white space at an end"
+  const byteLength = Buffer.byteLength(value)
+  return byteLength > maxBytes ? `it has ${byteLength} bytes, the limit is ${maxBytes} bytes` : undefined
+}
+
+/** The value of a header, if the message has it. */
+export const valueOf = (message: Pick<Msg, "headers">, name: string): string | undefined => {
+  const value = message.headers?.get(name)
+  return value === "" ? undefined : value
+}
+
+export const epochOf = (message: Pick<Msg, "headers">): number | undefined => {
+  const value = Number(valueOf(message, epoch))
+  return Number.isSafeInteger(value) ? value : undefined
+}
+
+export const all = (message: Pick<Msg, "headers">): ReadonlyArray<readonly [string, string]> =>
+  Array.from(message.headers ?? []).flatMap(([name, values]) => values.map((value) => [name, value] as const))

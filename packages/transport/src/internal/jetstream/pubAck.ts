@@ -1,0 +1,58 @@
+/** How the broker answers a publish. */
+import type { Msg } from "@nats-io/transport-node"
+
+export type PubAck =
+  | { readonly _tag: "Stored"; readonly sequence: number; readonly duplicate: boolean }
+  | { readonly _tag: "Refused"; readonly code: number; readonly problem: string }
+
+export const wrongLastId = 10_070
+export const wrongLastSequence = 10_071
+/** Nobody answered: the stream is not there, or has no leader now. */
+export const noResponders = 503
+
+const quote = 0x22
+const comma = 0x2c
+const brace = 0x7d
+const space = 0x20
+const zero = 0x30
+const nine = 0x39
+const start = Uint8Array.from("{\"stream\":\"", (character) => character.charCodeAt(0))
+const key = Uint8Array.from("\"seq\":", (character) => character.charCodeAt(0))
+
+/** The sequence of a plain `{"stream":"S","seq":1}`, or -1 for whatever else. */
+const plainSequence = (bytes: Uint8Array): number => {
+  let i = 0
+  for (; i < start.length; i++) if (bytes[i] !== start[i]) return -1
+  while (i < bytes.length && bytes[i] !== quote) i++
+  if (bytes[i + 1] !== comma) return -1
+  i += bytes[i + 2] === space ? 3 : 2
+  for (let j = 0; j < key.length; j++, i++) if (bytes[i] !== key[j]) return -1
+  let sequence = 0
+  for (; i < bytes.length; i++) {
+    const byte = bytes[i]!
+    if (byte === brace) return i === bytes.length - 1 ? sequence : -1
+    if (byte < zero || byte > nine) return -1
+    sequence = sequence * 10 + byte - zero
+  }
+  return -1
+}
+
+interface Answer {
+  readonly seq?: number
+  readonly duplicate?: boolean
+  readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string }
+}
+
+export const read = (message: Msg): PubAck => {
+  const { data } = message
+  const sequence = plainSequence(data)
+  if (sequence >= 0) return { _tag: "Stored", sequence, duplicate: false }
+  if (data.length === 0) {
+    const code = message.headers?.code ?? 0
+    return { _tag: "Refused", code, problem: code === noResponders ? "no stream answers" : "an empty answer" }
+  }
+  const { duplicate = false, error, seq = 0 }: Answer = JSON.parse(new TextDecoder().decode(data))
+  return error === undefined
+    ? { _tag: "Stored", sequence: seq, duplicate }
+    : { _tag: "Refused", code: error.err_code ?? error.code ?? 0, problem: error.description ?? "no reason given" }
+}

@@ -1,0 +1,280 @@
+/** Subscribing and consuming, and what is stored on a channel. */
+import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ChannelName, Message } from "../../Channel.ts"
+import type * as JetStream from "../../JetStream.ts"
+import type { SubscribeOptions } from "../../Transport.ts"
+import { Closed, TransportError } from "../../TransportError.ts"
+import { onSystemClock } from "../broker.ts"
+import { validChannel, validQueue } from "../channel.ts"
+import { Notices } from "../Notices.ts"
+import { Consumer } from "./Consumer.ts"
+import * as consumers from "./consumers.ts"
+import type { Delivered } from "./Delivered.ts"
+import { type Ground, withSession } from "./Ground.ts"
+import * as names from "./names.ts"
+import { Ordered } from "./Ordered.ts"
+import * as readBack from "./readBack.ts"
+import * as Session from "./Session.ts"
+
+/** What ends when the transport is closed. */
+type Open = Set<(error: TransportError) => void>
+
+export interface Reading {
+  readonly subscription: (
+    channel: ChannelName,
+    options?: SubscribeOptions
+  ) => Effect.Effect<Stream.Stream<Message, TransportError>, TransportError, Scope.Scope>
+  readonly consumer: JetStream.JetStream["Service"]["consumer"]
+  readonly lastMessage: JetStream.JetStream["Service"]["lastMessage"]
+  readonly resumePoint: JetStream.JetStream["Service"]["resumePoint"]
+}
+
+/** Runs an effect in a scope of its own: what failed leaves nothing in the caller's, who may try again. */
+const ownScope = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E, Scope.Scope>) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  return yield* effect.pipe(
+    Scope.provide(scope),
+    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+  )
+})
+
+const ordered = Effect.fnUntraced(function*(
+  ground: Ground,
+  open: Open,
+  settled: (channel: ChannelName) => Effect.Effect<void>,
+  channel: ChannelName,
+  options: SubscribeOptions
+) {
+  const notices = new Notices(options)
+  const reader = new Ordered({
+    channel,
+    maxPayloads: ground.maxBufferedPayloads,
+    maxBytes: ground.maxBufferedBytes,
+    sessions: ground.sessions,
+    ensureStream: ground.ensure,
+    counters: ground.counters,
+    notices,
+    now: ground.now
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      const unread = reader.close()
+      if (unread > 0) options.onUnread?.(unread)
+    })
+  )
+  yield* registered(ground, open, reader, (error) => reader.shelf.end(error))
+  if (notices.run !== undefined) yield* Effect.forkScoped(notices.run)
+  // what this process published before is not to come
+  yield* settled(channel)
+  yield* withSession(ground, reader.attach)
+  yield* Effect.forkScoped(onSystemClock(reader.attachment.run))
+  if (options.drainWhen !== undefined) {
+    const drain = withSession(ground, (session) => ground.ensure(session, channel)).pipe(
+      Effect.match({ onFailure: () => 0, onSuccess: ({ lastSequence }) => lastSequence }),
+      Effect.map((last) => reader.drain(last))
+    )
+    yield* options.drainWhen.pipe(Effect.andThen(settled(channel)), Effect.andThen(drain), Effect.forkScoped)
+  }
+  return Stream.mapArray(reader.shelf.stream, (came) => Arr.map(came, ({ message }) => message))
+})
+
+/** In the scope: looked at from time to time, and ended with the transport. */
+const registered = (
+  ground: Ground,
+  open: Open,
+  reader: Ordered | Consumer,
+  end: (error: TransportError) => void
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.acquireRelease(
+    Effect.sync(() => {
+      ground.watched.add(reader)
+      open.add(end)
+    }),
+    () =>
+      Effect.sync(() => {
+        ground.watched.delete(reader)
+        open.delete(end)
+      })
+  ))
+
+interface Handlers {
+  readonly ackWhenAsked: boolean
+  readonly onMalformed: (consumer: Consumer, malformed: Delivered, error: TransportError) => void
+  readonly onMissed: (count: number) => void
+}
+
+const durable = Effect.fnUntraced(function*(
+  ground: Ground,
+  open: Open,
+  channel: ChannelName,
+  options: JetStream.ConsumerOptions,
+  handlers: Handlers
+) {
+  const wanted = yield* Effect.fromResult(consumers.make(options))
+  const consumer: Consumer = new Consumer({
+    channel,
+    wanted,
+    exclusive: options.exclusive ?? false,
+    ackWhenAsked: handlers.ackWhenAsked,
+    keepLeases: options.lease !== "user",
+    maxBytes: options.maxBufferedBytes ?? ground.maxBufferedBytes,
+    sessions: ground.sessions,
+    ensureStream: ground.ensure,
+    counters: ground.counters,
+    stats: ground.stats,
+    now: ground.now,
+    onMalformed: (malformed, error) => handlers.onMalformed(consumer, malformed, error),
+    onMissed: handlers.onMissed
+  })
+  yield* Effect.addFinalizer(() => onSystemClock(consumer.close))
+  yield* registered(ground, open, consumer, (error) => consumer.shelf.end(error))
+  yield* withSession(ground, consumer.attach)
+  yield* Effect.forkScoped(onSystemClock(consumer.attachment.run))
+  yield* Effect.forkScoped(onSystemClock(consumer.keep))
+  if (options.drainWhen !== undefined) {
+    yield* Effect.forkScoped(Effect.andThen(options.drainWhen, onSystemClock(consumer.drain)))
+  }
+  return consumer
+})
+
+const grouped = Effect.fnUntraced(function*(
+  ground: Ground,
+  open: Open,
+  channel: ChannelName,
+  queue: string,
+  options: SubscribeOptions
+) {
+  const notices = new Notices(options)
+  if (notices.run !== undefined) yield* Effect.forkScoped(notices.run)
+  const { drainWhen } = options
+  const name = names.token(queue)
+  const consumer = yield* durable(
+    ground,
+    open,
+    channel,
+    { name, from: "new", ...(drainWhen === undefined ? {} : { drainWhen }) },
+    {
+      ackWhenAsked: true,
+      onMalformed: (consumer, malformed, error) => {
+        notices.onMalformed(error)
+        consumer.ack([malformed])
+      },
+      onMissed: () => {}
+    }
+  )
+  return consumer.shelf.stream
+})
+
+const acknowledged = Effect.fnUntraced(function*(
+  ground: Ground,
+  open: Open,
+  channel: ChannelName,
+  options: JetStream.ConsumerOptions
+): Effect.fn.Return<JetStream.Consumer, TransportError, Scope.Scope> {
+  const { onMalformed, onMissed } = options
+  const told = yield* Queue.unbounded<Effect.Effect<void>>()
+  const consumer = yield* durable(ground, open, channel, options, {
+    ackWhenAsked: false,
+    onMalformed: (consumer, malformed, error) => {
+      const { deliveryCount, epoch, frame, headers, id, position, sequence, storedMillis } = malformed
+      const handled = onMalformed === undefined ? Effect.void : onMalformed({
+        deliveryCount,
+        epoch,
+        frame,
+        headers,
+        id,
+        position,
+        sequence,
+        storedMillis,
+        error
+      })
+      Queue.offerUnsafe(told, Effect.andThen(handled, Effect.sync(() => consumer.ack([malformed]))))
+    },
+    onMissed: (count) => {
+      if (onMissed !== undefined) Queue.offerUnsafe(told, onMissed(count))
+    }
+  })
+  // a handler that throws must not end the ones after it; its frame comes again
+  const guarded = (handler: Effect.Effect<void>) =>
+    Effect.catchDefect(handler, (defect) => Effect.logWarning("a consumer's handler threw", defect))
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(told), guarded)))
+  return {
+    deliveries: consumer.shelf.stream,
+    ack: (deliveries) => Effect.sync(() => consumer.ack(deliveries)),
+    extend: (deliveries) => Effect.sync(() => consumer.extend(deliveries)),
+    giveBack: (deliveries, options) =>
+      Effect.sync(() => consumer.giveBack(deliveries, Duration.toMillis(options?.delay ?? 0))),
+    state: withSession(ground, (session) =>
+      Effect.gen(function*() {
+        const { name } = yield* ground.ensure(session, channel)
+        const info = yield* Session.told(
+          session.call(channel, `look up consumer "${options.name}"`, (api) => api.consumers.info(name, options.name))
+        )
+        return {
+          pending: info.num_pending,
+          ackPending: info.num_ack_pending,
+          ackFloor: info.ack_floor.stream_seq
+        }
+      }))
+  }
+})
+
+/** So many messages are looked at first for one with a position, and four times as many each time after. */
+const firstLook = 64
+
+const resumePoint = Effect.fnUntraced(function*(ground: Ground, session: Session.Session, channel: ChannelName) {
+  const stream = yield* ground.ensure(session, channel)
+  const { firstSequence, lastSequence: sequence } = stream
+  let to = sequence
+  for (let size = firstLook; to >= Math.max(firstSequence, 1); size *= 4) {
+    const from = Math.max(to - size + 1, firstSequence, 1)
+    const entries = yield* readBack.range(session, channel, stream, from, to)
+    const message = entries.findLast(({ position }) => position !== undefined)
+    if (message !== undefined) return { sequence, message: Option.some(message) }
+    to = from - 1
+  }
+  return { sequence, message: Option.none() }
+})
+
+export const make = Effect.fnUntraced(function*(
+  ground: Ground,
+  settled: (channel: ChannelName) => Effect.Effect<void>
+): Effect.fn.Return<Reading, never, Scope.Scope> {
+  const open: Open = new Set()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const end of Array.from(open)) end(new TransportError({ reason: new Closed({}) }))
+    })
+  )
+  return {
+    subscription: Effect.fnUntraced(function*(channel, options = {}) {
+      const { queue } = options
+      yield* validChannel(channel)
+      if (queue === undefined) return yield* ownScope(ordered(ground, open, settled, channel, options))
+      yield* validQueue(channel, queue)
+      // what this process published before is not to come
+      yield* settled(channel)
+      return yield* ownScope(grouped(ground, open, channel, queue, options))
+    }),
+    consumer: Effect.fnUntraced(function*(channel, options) {
+      yield* validChannel(channel)
+      return yield* ownScope(acknowledged(ground, open, channel, options))
+    }),
+    lastMessage: (channel) =>
+      Effect.andThen(
+        validChannel(channel),
+        withSession(ground, (session) =>
+          Effect.flatMap(ground.ensure(session, channel), ({ name }) =>
+            readBack.last(session, channel, name)))
+      ),
+    resumePoint: (channel) =>
+      Effect.andThen(validChannel(channel), withSession(ground, (session) => resumePoint(ground, session, channel)))
+  }
+})
