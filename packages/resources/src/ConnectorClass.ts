@@ -114,14 +114,18 @@ const example = (schema: unknown): unknown => {
  * @since 0.1.0
  */
 export const check = (connectorClass: ConnectorClass): ReadonlyArray<Violation.Violation> => {
-  const properties = propertiesOf(connectorClass.staticParameterSchema)
-  const template = Template.check(connectorClass.yamlData, Object.keys(properties))
+  const { staticParameterSchema, yamlData } = connectorClass
+  const properties = propertiesOf(staticParameterSchema)
+  // without a schema an instance may have any
+  const template = staticParameterSchema === undefined
+    ? Template.parse(yamlData).violations
+    : Template.check(yamlData, Object.keys(properties))
   return [
     ...schemaKeys.flatMap((key) => Parameters.checkSchema(connectorClass[key], key)),
     ...inYamlData(
       template.length > 0
         ? template
-        : Kubernetes.check(fill(connectorClass.yamlData, (name) => String(example(properties[name]))))
+        : Kubernetes.check(fill(yamlData, (name) => String(example(properties[name]))))
     )
   ]
 }

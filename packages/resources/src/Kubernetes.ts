@@ -39,6 +39,8 @@ const get = (value: unknown, ...keys: Violation.Keys): unknown => {
   return at
 }
 
+const record = (value: unknown): Resource => isRecord(value) ? value : {}
+
 const records = (value: unknown): ReadonlyArray<Resource> => Array.isArray(value) ? value.filter(isRecord) : []
 
 const parse = (
@@ -97,7 +99,6 @@ const checkHead = ({ at, kind, name, resource }: Parsed, others: ReadonlyArray<P
 }
 
 interface Workload {
-  readonly parsed: Parsed
   readonly labels: unknown
   readonly ports: ReadonlyArray<Resource>
 }
@@ -128,12 +129,15 @@ const checkWorkload = (parsed: Parsed, base: Violation.Keys) => {
       }
     }
   }
-  const selected = get(resource, "spec", "selector", "matchLabels")
-  if (base.length > 0 && (!isRecord(selected) || !isSubset(selected, labels))) {
+  const { matchExpressions, matchLabels } = record(get(resource, "spec", "selector"))
+  const isSelected = matchLabels === undefined
+    ? matchExpressions !== undefined
+    : isRecord(matchLabels) && isSubset(matchLabels, labels)
+  if (base.length > 0 && !isSelected) {
     violations.push(at(["spec", "selector", "matchLabels"], "expected labels that the pod template has"))
   }
   const ports = records(containers).flatMap((container) => records(container["ports"]))
-  return { violations, workload: { parsed, labels, ports } satisfies Workload }
+  return { violations, workload: { labels, ports } satisfies Workload }
 }
 
 const isSubset = (selector: Resource, labels: unknown): boolean =>

@@ -53,6 +53,10 @@ metadata: { name: p, labels: { app: natsconnector } }
 spec: { containers: [{ name: c, image: i, ports: [{ containerPort: 8000 }] }] }
 ---
 ${service}`,
+  "a Deployment that selects its pods by expressions": change(
+    "    matchLabels:\n      app: natsconnector",
+    "    matchExpressions: [{ key: app, operator: In, values: [natsconnector] }]"
+  ),
   "more resources": `${both}---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: natsconnector }\n`
 }
 

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import {
   Category,
   ConnectorClass,
@@ -105,6 +105,30 @@ it.effect("a value that breaks the rules of its fields is not written", () =>
       "1 violation in category \"Data Type\":\n  values: expected at least one value, got an array of 0 items"
     )
   }))
+
+it.effect.prop(
+  "whatever a document holds, it is the same after it was written and read",
+  [ConnectorStream.ConnectorStream, DataPipeline.DataPipeline, Project.Project, Function.Function],
+  ([stream, pipeline, project, func]) =>
+    Effect.gen(function*() {
+      const schemas = [
+        [ConnectorStream.ConnectorStream, stream],
+        [DataPipeline.DataPipeline, pipeline],
+        [Project.Project, project],
+        [Function.Function, func]
+      ] as const
+      for (const [schema, value] of schemas) {
+        const json: unknown = JSON.parse(JSON.stringify(yield* Schema.encodeUnknownEffect(schema)(value)))
+        assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(schema)(json), JSON.parse(JSON.stringify(value)))
+      }
+    }),
+  { arbitrary: { runs: 50, seed: 1 }, timeout: 30_000 }
+)
+
+it("a field that there is not is none of a document's type, though it is kept", () => {
+  expectTypeOf<ConnectorStream.ConnectorStream>().toHaveProperty("labels")
+  expectTypeOf<ConnectorStream.ConnectorStream>().not.toHaveProperty("label")
+})
 
 it.effect("a key called __proto__ is kept as any other", () =>
   Effect.gen(function*() {
