@@ -10,6 +10,7 @@ import * as GoPeer from "./engine/GoPeer.ts"
 import * as Machine from "./engine/Machine.ts"
 import * as Plan from "./engine/Plan.ts"
 import * as Plot from "./engine/Plot.ts"
+import * as Profile from "./engine/Profile.ts"
 import * as Readme from "./engine/Readme.ts"
 import * as Report from "./engine/Report.ts"
 import type { Point } from "./engine/Row.ts"
@@ -28,6 +29,13 @@ const flags = {
   plot: Flag.String("plot").pipe(
     Flag.withMetavar("FOLDER"),
     Flag.withDescription("Draw throughput.svg and memory.svg from this run's figures into a folder"),
+    Flag.optional
+  ),
+  profile: Flag.String("profile").pipe(
+    Flag.withMetavar("FOLDER"),
+    Flag.withDescription(
+      "Profile our processes into a folder, with a summary; the ratios of such a run count for nothing"
+    ),
     Flag.optional
   ),
   write: Flag.Boolean("write").pipe(
@@ -67,19 +75,28 @@ const draw = Effect.fnUntraced(function*(folder: string, points: ReadonlyArray<P
   }
 })
 
+const summarise = Effect.fnUntraced(function*(folder: string) {
+  const files = yield* FileSystem.FileSystem
+  const file = join(folder, "summary.txt")
+  yield* files.writeFileString(file, `${yield* Profile.summary(folder)}\n`)
+  yield* Console.error(`written: ${file}, beside the profiles`)
+})
+
 export const command = Command.make(
   "bench",
   flags,
-  Effect.fn("bench")(function*({ json, plot, quick, row, write }) {
-    if (write && (quick || row.length > 0)) {
-      return yield* new BenchFailed({ problem: "--write wants a full run, without --quick and --row" })
+  Effect.fn("bench")(function*({ json, plot, profile, quick, row, write }) {
+    if (write && (quick || row.length > 0 || Option.isSome(profile))) {
+      return yield* new BenchFailed({ problem: "--write wants a full run, without --quick, --row and --profile" })
     }
     const chosen = row.length === 0 ? rows : rows.filter(({ name }) => row.includes(name))
     const { complete, entries, points } = yield* Run.rows(chosen).pipe(
       Effect.provideService(Plan.current, quick ? Plan.quick : Plan.full),
+      Effect.provideService(Profile.folder, Option.getOrUndefined(profile)),
       Effect.provide(GoPeer.layer)
     )
     yield* Console.log(json ? Report.json(entries) : Report.table(entries))
+    if (Option.isSome(profile)) yield* summarise(profile.value)
     if (Option.isSome(plot)) yield* draw(plot.value, points)
     if (write) {
       yield* draw(join(folder, "plots"), points)

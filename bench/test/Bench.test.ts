@@ -47,7 +47,7 @@ describe("bench", () => {
     Effect.gen(function*() {
       const { out } = yield* said(["--help"])
 
-      for (const flag of ["--row", "--json", "--plot", "--write", "--quick"]) assert.include(out, flag)
+      for (const flag of ["--row", "--json", "--plot", "--profile", "--write", "--quick"]) assert.include(out, flag)
     }))
 
   it("has each row once, with a case at least", () => {

@@ -30,9 +30,9 @@ describe("Report", () => {
     const table = Report.table([absent, { ...entry, met: null }, Report.failure("P2", "16 B", "no answer")])
 
     assert.deepStrictEqual(table.split("\n").slice(1, 4).map((line) => line.split(/ {2,}/)), [
-      ["P1", "16 B", ">= 1.7x", "-", "-", "-", "-"],
+      ["P1", "16 B", ">= 1.7x", "-", "peer absent", "-", "-"],
       ["P1", "16 B", ">= 1.7x", "1.81", "ran", "1.78..1.90", "1.01 (0.98..1.02)"],
-      ["P2", "16 B", "to be run", "-", "-", "-", "-"]
+      ["P2", "16 B", "to be run", "-", "FAILED", "-", "-"]
     ])
     assert.include(table, "P2 16 B: FAILED no answer")
   })

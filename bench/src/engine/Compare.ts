@@ -91,7 +91,7 @@ export const line = <S>(samples: Samples<S>, options: LineOptions<S>): Line => {
     figure: ratio(samples, figure, ours, against),
     control: ratio(samples, figure, control, against),
     fault: options.fault?.(samples.get(ours) ?? []),
-    note: [figures, absent, ...(options.notes ?? [])].filter((text) => text !== undefined).join("; ")
+    note: [figures, absent, ...(options.notes ?? [])].filter((text) => text !== undefined && text !== "").join("; ")
   }
 }
 

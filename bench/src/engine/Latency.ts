@@ -8,7 +8,7 @@ import type { BenchFailed } from "./BenchFailed.ts"
 import type { Side } from "./Compare.ts"
 import type { Ends } from "./Flow.ts"
 
-/** A payload: the instant, and eight bytes more. */
+/** A payload: the instant in eight bytes, and eight bytes more. */
 export const payloadBytes = 16
 
 const Published = Schema.Struct({ sent: Schema.Int })

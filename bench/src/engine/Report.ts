@@ -44,6 +44,8 @@ export const entry = (row: string, line: Line, quick: boolean): Entry => {
   }
 }
 
+const failed = "FAILED"
+
 /** The entry of a case that was not run to its end. */
 export const failure = (row: string, name: string, problem: string): Entry => ({
   row,
@@ -53,7 +55,7 @@ export const failure = (row: string, name: string, problem: string): Entry => ({
   met: null,
   spread: null,
   control: null,
-  note: `FAILED ${problem}`
+  note: `${failed} ${problem}`
 })
 
 export const json = (entries: ReadonlyArray<Entry>): string => JSON.stringify(entries, undefined, 2)
@@ -62,9 +64,10 @@ const digits = (value: number) => value >= 100 ? value.toFixed(0) : value.toFixe
 
 const range = (low: number, high: number) => `${digits(low)}..${digits(high)}`
 
-const met = ({ met, ratio }: Entry) => {
+const verdict = ({ met, note, ratio }: Entry) => {
   if (met !== null) return met ? "met" : "NOT MET"
-  return ratio === null ? "-" : "ran"
+  if (ratio !== null) return "ran"
+  return note.startsWith(failed) ? failed : "peer absent"
 }
 
 const cells = (entry: Entry): ReadonlyArray<string> => [
@@ -72,7 +75,7 @@ const cells = (entry: Entry): ReadonlyArray<string> => [
   entry.what,
   entry.goal,
   entry.ratio === null ? "-" : digits(entry.ratio),
-  met(entry),
+  verdict(entry),
   entry.spread === null ? "-" : range(entry.spread[0], entry.spread[1]),
   entry.control === null
     ? "-"

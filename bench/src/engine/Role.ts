@@ -4,13 +4,12 @@ import { Cause, Effect, Exit, Schema, type Scope, Stream } from "effect"
 import { createInterface } from "node:readline"
 import { Command } from "./Command.ts"
 
+export { monotonicNanos } from "./MonotonicClock.ts"
+
 const Line = Schema.fromJsonString(Command)
 
 /** What to do for each command; the answer goes back as it is. */
 export type Handlers = Readonly<Record<string, (command: Command) => Effect.Effect<object, unknown>>>
-
-/** The machine's monotonic clock in nanoseconds, the same one in every process of the machine. */
-export const monotonicNanos = (): number => Number(process.hrtime.bigint())
 
 /** User and system time of this process so far, in microseconds. */
 export const cpuMicros = (): number => {

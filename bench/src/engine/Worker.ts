@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url"
 import { BenchFailed } from "./BenchFailed.ts"
 import type { Command } from "./Command.ts"
 import { GoPeer } from "./GoPeer.ts"
+import * as Profile from "./Profile.ts"
 
 export interface Worker {
   readonly pid: number
@@ -43,7 +44,7 @@ export const start = Effect.fnUntraced(function*(
       Effect.sync(() => child.stdin.end()).pipe(
         Effect.andThen(Deferred.await(ended)),
         Effect.timeoutOrElse({
-          duration: "2 seconds",
+          duration: "5 seconds",
           orElse: () => Effect.andThen(Effect.sync(() => child.kill("SIGKILL")), Deferred.await(ended))
         })
       )
@@ -101,17 +102,19 @@ export const node = (
   parameters: object,
   options: { readonly nodeArgs?: ReadonlyArray<string>; readonly env?: Readonly<Record<string, string>> } = {}
 ): Effect.Effect<Worker, BenchFailed, Scope.Scope> =>
-  start(
-    `${role} ${JSON.stringify(parameters)}`,
-    process.execPath,
-    [
-      ...(options.nodeArgs ?? []),
-      // beside the bundle, dist/main.js
-      fileURLToPath(new URL(`./roles/${role}.js`, import.meta.url)),
-      JSON.stringify(parameters)
-    ],
-    options.env
-  )
+  Effect.flatMap(Profile.nodeArgs(role, parameters), (profiling) =>
+    start(
+      `${role} ${JSON.stringify(parameters)}`,
+      process.execPath,
+      [
+        ...profiling,
+        ...(options.nodeArgs ?? []),
+        // beside the bundle, dist/main.js
+        fileURLToPath(new URL(`./roles/${role}.js`, import.meta.url)),
+        JSON.stringify(parameters)
+      ],
+      options.env
+    ))
 
 /** Which of the Go programs: see `GoPeer`. */
 export type GoProgram = keyof GoPeer["Service"]

@@ -20,7 +20,7 @@ Role.main(
     const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
     const stamped = () => {
       const payload = new Uint8Array(size)
-      new DataView(payload.buffer).setBigInt64(0, process.hrtime.bigint())
+      new DataView(payload.buffer).setFloat64(0, Role.monotonicNanos())
       return payload
     }
     const everyMillis = burst / perSecond * 1000

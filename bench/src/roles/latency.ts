@@ -22,8 +22,8 @@ Role.main(
           for (const { payloads } of batch) {
             for (const payload of payloads) {
               if (payload.length !== size) continue
-              const stamp = new DataView(payload.buffer, payload.byteOffset).getBigInt64(0)
-              latencies[received++] = Number(process.hrtime.bigint() - stamp) / 1000
+              const stamp = new DataView(payload.buffer, payload.byteOffset).getFloat64(0)
+              latencies[received++] = (Role.monotonicNanos() - stamp) / 1000
             }
           }
         })
