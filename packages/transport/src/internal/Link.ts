@@ -86,7 +86,9 @@ export class Link {
         return inBytes + inMsgs * frameBytes
       }
     })
-    const fast = options.fastPath ? FastPath.install(this.client, (cause) => this.end(cause)) : undefined
+    const fast = options.fastPath
+      ? FastPath.install(this.client, { onFailure: (cause) => this.end(cause), onRoom: () => this.wake() })
+      : undefined
     this.path = fast !== undefined && Result.isSuccess(fast) ? fast.success : DataPath.client(this.client)
     this.pathProblem = fast !== undefined && Result.isFailure(fast) ? fast.failure : undefined
     void this.client.closed().then((cause) => this.end(cause))
@@ -115,7 +117,7 @@ export class Link {
 
   /**
    * Hands over messages from one index up to another, and returns the index of the first one that was not: less when the
-   * window is full or the link is over. The account is told of those that are never confirmed.
+   * window or the path is full or the link is over. The account is told of those that are never confirmed.
    */
   send(
     channel: ChannelName,
@@ -135,7 +137,7 @@ export class Link {
     // before the first one of this turn, so that messages and PING leave in one write
     if (from < to && this.gathering === undefined && this.away.size === 0) this.gather()
     try {
-      for (; i < to && this.lost === undefined; i++) {
+      for (; i < to && this.lost === undefined && !this.path.isFull(); i++) {
         const message = messages[i]!
         const timestamp = halvesOf(message)
         const byteLength = TransportCodec.encodedLengthHalves(timestamp, message.payloads)
@@ -162,7 +164,8 @@ export class Link {
 
   /** Succeeds when it is worth to `send` again, or the link is over. */
   readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.lost !== undefined || this.sentMessages === this.confirmedMessages) return resume(Effect.void)
+    const isIdle = this.sentMessages === this.confirmedMessages && !this.path.isFull()
+    if (this.lost !== undefined || isIdle) return resume(Effect.void)
     const wake = () => resume(Effect.void)
     this.waiting.push(wake)
     return Effect.sync(() => {

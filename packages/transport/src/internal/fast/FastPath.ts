@@ -14,15 +14,16 @@ import { SlabWriter } from "./SlabWriter.ts"
 
 /**
  * Installs it on a connection that has just been made, or says why not. `onFailure` is told when the server sends what is
- * no NATS, or a callback of the client's throws: the connection is of no use then, and nothing more is read.
+ * no NATS, or a callback of the client's throws: the connection is of no use then, and nothing more is read. `onRoom` is
+ * told when the path that was full is no more.
  */
 export const install = (
   client: NatsConnection,
-  onFailure: (cause: unknown) => void
+  { onFailure, onRoom }: { readonly onFailure: (cause: unknown) => void; readonly onRoom: () => void }
 ): Result.Result<DataPath, string> =>
   Result.map(internals.of(client), (protocol) => {
     const { parser, transport } = protocol
-    const writer = new SlabWriter(transport.socket)
+    const writer = new SlabWriter(transport.socket, onRoom)
     const send = transport.send.bind(transport)
     transport.send = (bytes) => {
       if (writer.append(bytes)) return
@@ -49,6 +50,7 @@ export const install = (
 
     return {
       name: "fast",
+      isFull: () => writer.isFull,
       publish: (channel, timestamp, payloads, byteLength) => {
         // what the client was given before goes before
         if (protocol.outbound.byteLength > 0) protocol.flushPending()

@@ -9,8 +9,10 @@ import type { Socket } from "node:net"
 
 /** Size of a slab, in bytes. A frame that does not fit into one gets memory of its own. */
 export const slabBytes = 131_072
-/** Slabs that are kept for later, at most: what is on its way is bounded by the link, what waits here by this. */
-const maxFree = 16
+/** With as much handed to the socket and not written, there is no room; with half of it there is again. */
+export const maxWaitingBytes = 1_048_576
+/** Slabs that are kept for later, at most: as many as may be waiting. */
+const maxFree = Math.ceil(maxWaitingBytes / slabBytes)
 /** Channels whose first line is kept, at most. Connectors use few, and one that makes up names must not fill the memory. */
 const maxPrefixes = 1000
 /** Below this a loop beats the call of `set`. */
@@ -43,6 +45,7 @@ const digitsOf = (size: number): number => {
 
 export class SlabWriter {
   private readonly socket: Pick<Socket, "write" | "writable">
+  private readonly onRoom: () => void
   private readonly free: Array<Slab> = []
   private readonly prefixes = new Map<string, Uint8Array>()
   private slab = new Slab(slabBytes)
@@ -50,9 +53,18 @@ export class SlabWriter {
   private prefix: Uint8Array = new Uint8Array(0)
   private scheduled = false
   private closed = false
+  private waitingBytes = 0
+  private full = false
 
-  constructor(socket: Pick<Socket, "write" | "writable">) {
+  /** `onRoom` is told when there is room again. */
+  constructor(socket: Pick<Socket, "write" | "writable">, onRoom: () => void) {
     this.socket = socket
+    this.onRoom = onRoom
+  }
+
+  /** Whether the socket has so much to write that more is better made later, in memory that is used again. */
+  get isFull(): boolean {
+    return this.full
   }
 
   /** Writes one message, which is encoded in `byteLength` bytes. */
@@ -104,10 +116,13 @@ export class SlabWriter {
     // bytes for a connection that is gone are lost: the link counts them as uncertain
     if (this.closed || !this.socket.writable) return
     slab.writing++
+    this.waitingBytes += end - start
+    if (this.waitingBytes >= maxWaitingBytes) this.full = true
     this.socket.write(Buffer.from(bytes.buffer, start, end - start), (error) => {
       slab.writing--
       // of a connection that broke nothing is used again
       if (!error && slab.writing === 0) this.reuse(slab)
+      this.written(end - start)
     })
   }
 
@@ -115,6 +130,13 @@ export class SlabWriter {
   close(): void {
     this.closed = true
     this.free.length = 0
+  }
+
+  private written(byteLength: number): void {
+    this.waitingBytes -= byteLength
+    if (!this.full || this.waitingBytes > maxWaitingBytes / 2) return
+    this.full = false
+    this.onRoom()
   }
 
   private reuse(slab: Slab): void {
