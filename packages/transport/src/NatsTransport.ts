@@ -54,8 +54,8 @@ export interface Options extends Credentials {
   /** A server that gives no sign of life for two of these is given up. Default: 5 seconds. */
   readonly pingInterval?: Duration.Input | undefined
   /**
-   * Most bytes of messages that are handed over and not confirmed by the broker, and 32 more for each of them: publishing
-   * waits beyond it. A message larger than this goes alone. Default: 8 MiB.
+   * Most bytes of messages that are handed over and not confirmed by the broker: publishing waits beyond it, and beyond a
+   * message for every 32 of these bytes. A message larger than this goes alone. Default: 8 MiB.
    */
   readonly maxUnconfirmedBytes?: number | undefined
   /** Most payloads that one subscription holds for its reader; beyond it, new messages are dropped. Default: 65,536. */

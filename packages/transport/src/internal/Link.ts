@@ -127,9 +127,10 @@ export class Link {
     account: Account | undefined
   ): number {
     const { counters, maxUnconfirmedBytes } = this.options
+    const windowBytes = this.confirmedBytes + maxUnconfirmedBytes
     // messages without a byte of their own take memory too
-    const unconfirmed = this.sentMessages - this.confirmedMessages
-    const window = maxUnconfirmedBytes + this.confirmedBytes - unconfirmed * frameBytes
+    const windowMessages = maxUnconfirmedBytes / frameBytes - (this.sentMessages - this.confirmedMessages)
+    const isIdle = this.sentMessages === this.confirmedMessages
     const before = { messages: this.sentMessages, payloads: this.sentPayloads }
     const bytesBefore = this.sentBytes
     let i = from
@@ -142,8 +143,8 @@ export class Link {
         const timestamp = halvesOf(message)
         const byteLength = TransportCodec.encodedLengthHalves(timestamp, message.payloads)
         // a message that is larger than the whole window goes alone
-        const isFull = this.sentBytes + byteLength + (i - from + 1) * frameBytes > window
-        if (isFull && (unconfirmed > 0 || i > from)) break
+        const isFull = this.sentBytes + byteLength > windowBytes || i - from >= windowMessages
+        if (isFull && !(isIdle && i === from)) break
         this.path.publish(channel, timestamp, message.payloads, byteLength)
         this.sentBytes += byteLength
         this.sentPayloads += message.payloads.length
