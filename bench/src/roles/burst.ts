@@ -18,10 +18,9 @@ Role.main(
   Parameters,
   Effect.fnUntraced(function*({ burst, channel, packed, perSecond, size, url }) {
     const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
-    const stamped = () => {
-      const payload = new Uint8Array(size)
-      new DataView(payload.buffer).setFloat64(0, Role.monotonicNanos())
-      return payload
+    const stamp = (payloads: ReadonlyArray<Uint8Array>) => {
+      const now = Role.monotonicNanos()
+      for (const payload of payloads) new DataView(payload.buffer).setFloat64(0, now)
     }
     const everyMillis = burst / perSecond * 1000
     return {
@@ -34,7 +33,8 @@ Role.main(
             const early = nextMillis - elapsedMillis()
             if (early > 0) yield* Effect.sleep(early)
             const timestampNanos = yield* Clock.currentTimeNanos
-            const payloads = Array.from({ length: burst }, stamped)
+            const payloads = Array.from({ length: burst }, () => new Uint8Array(size))
+            stamp(payloads)
             const messages = packed
               ? Packing.pack(payloads, timestampNanos)
               : payloads.map((payload) => ({ payloads: [payload], timestampNanos }))
