@@ -17,7 +17,10 @@ const Parameters = Schema.Struct({
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ burst, channel, packed, perSecond, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const stamp = (payloads: ReadonlyArray<Uint8Array>) => {
       const now = Role.monotonicNanos()
       for (const payload of payloads) new DataView(payload.buffer).setFloat64(0, now)

@@ -12,7 +12,10 @@ const patienceMillis = 1500
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const messages = yield* transport.subscription(channel)
     const latencies = new Float64Array(1_000_000)
     let received = 0

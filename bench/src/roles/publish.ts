@@ -13,7 +13,10 @@ const Parameters = Schema.Struct({
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, packed, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const payload = new Uint8Array(size).fill(7)
     const batch = Math.max(1, Math.min(256, Math.floor(524_288 / size)))
     return {

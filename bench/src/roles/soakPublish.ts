@@ -17,7 +17,10 @@ const everyMillis = 10
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const batch = Math.round(perSecond * everyMillis / 1000)
     return {
       publish: ({ millis = 0 }) =>

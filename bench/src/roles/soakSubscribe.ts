@@ -18,7 +18,10 @@ const idleMillis = 3000
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const scope = yield* Scope.fork(yield* Effect.scope)
     let unread = 0
     const messages = yield* transport.subscription(channel, {

@@ -9,7 +9,10 @@ const Parameters = Schema.Struct({ url: Schema.String, channel: Channel.ChannelN
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, size, url }) {
-    const transport = Context.get(yield* NatsTransport.make({ servers: [url] }), Transport.Transport)
+    const transport = Context.get(
+      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
+      Transport.Transport
+    )
     const messages = yield* transport.subscription(channel)
     const arrivals = Arrivals.make()
     yield* messages.pipe(
