@@ -8,6 +8,7 @@ import type { Door } from "./Door.ts"
 import * as Fields from "./Fields.ts"
 import { door, open } from "./internal/resource.ts"
 import { list } from "./internal/text.ts"
+import type * as Reference from "./Reference.ts"
 import * as Violation from "./Violation.ts"
 
 const Values = Schema.Array(Fields.Text).check(
@@ -106,3 +107,17 @@ export const checkInfos = (
       ? []
       : [Violation.make(`${path}[${n}].value`, `a value of "${category.name}" (${list(category.values)})`, value)]
   })
+
+/**
+ * Labels or selectors with the ids of the categories that they name.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const resolveNames = (
+  infos: ReadonlyArray<Fields.CategoryInfo>,
+  categories: ReadonlyArray<Reference.Named>,
+  path: string,
+  idOf: Reference.Resolver["idOf"]
+): ReadonlyArray<Fields.CategoryInfo> =>
+  infos.map(({ id, value }, n) => ({ id: idOf(id, categories, "a category", `${path}[${n}].id`), value }))

@@ -3,16 +3,19 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Category } from "./Category.ts"
 import type { ConnectorClass } from "./ConnectorClass.ts"
 import * as Fields from "./Fields.ts"
-import { door, open, type Rules } from "./internal/resource.ts"
+import { door, open, type Rules, subject } from "./internal/resource.ts"
+import type { InvalidResource } from "./InvalidResource.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Placement from "./Placement.ts"
 import type { Project } from "./Project.ts"
+import * as Reference from "./Reference.ts"
 import type { Violation } from "./Violation.ts"
 
 const shared = {
@@ -85,3 +88,28 @@ export const check = (
   ...Parameters.check(connectorClass.configParameterSchema, config.config, "config"),
   ...Placement.check(config, { categories, project })
 ]
+
+/**
+ * A config with the ids of its instance and its service domains, which a file may name by their names.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const resolveNames = (
+  config: ConnectorConfig,
+  named: {
+    readonly instances: ReadonlyArray<Reference.Named>
+    readonly categories: ReadonlyArray<Reference.Named>
+    readonly serviceDomains: ReadonlyArray<Reference.Named>
+  }
+): Effect.Effect<ConnectorConfig, InvalidResource> =>
+  Reference.resolving(subject("connector config", config), (resolver) => ({
+    ...config,
+    connectorInstanceID: resolver.idOf(
+      config.connectorInstanceID,
+      named.instances,
+      "a connector instance",
+      "connectorInstanceID"
+    ),
+    ...Placement.resolveNames(config, named, resolver)
+  }))

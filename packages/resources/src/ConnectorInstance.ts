@@ -3,11 +3,14 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { ConnectorClass } from "./ConnectorClass.ts"
 import * as Fields from "./Fields.ts"
-import { door, open } from "./internal/resource.ts"
+import { door, open, subject } from "./internal/resource.ts"
+import type { InvalidResource } from "./InvalidResource.ts"
 import * as Parameters from "./Parameters.ts"
+import * as Reference from "./Reference.ts"
 import type { Violation } from "./Violation.ts"
 
 const fields = {
@@ -53,3 +56,22 @@ export const check = (
   { connectorClass }: { readonly connectorClass: ConnectorClass }
 ): ReadonlyArray<Violation> =>
   Parameters.check(connectorClass.staticParameterSchema, instance.staticParameters ?? {}, "staticParameters")
+
+/**
+ * An instance with the ids of its class and its project, which a file may name by their names.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const resolveNames = (
+  instance: ConnectorInstance,
+  { classes, projects }: {
+    readonly classes: ReadonlyArray<Reference.Named>
+    readonly projects: ReadonlyArray<Reference.Named>
+  }
+): Effect.Effect<ConnectorInstance, InvalidResource> =>
+  Reference.resolving(subject("connector instance", instance), ({ idOf }) => ({
+    ...instance,
+    connectorClassID: idOf(instance.connectorClassID, classes, "a connector class", "connectorClassID"),
+    projectId: idOf(instance.projectId, projects, "a project", "projectId")
+  }))

@@ -3,14 +3,17 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Category from "./Category.ts"
 import type { ConnectorClass } from "./ConnectorClass.ts"
 import * as Fields from "./Fields.ts"
-import { door, open, type Rules } from "./internal/resource.ts"
+import { door, open, type Rules, subject } from "./internal/resource.ts"
+import type { InvalidResource } from "./InvalidResource.ts"
 import * as Parameters from "./Parameters.ts"
 import * as Placement from "./Placement.ts"
 import type { Project } from "./Project.ts"
+import * as Reference from "./Reference.ts"
 import * as Violation from "./Violation.ts"
 
 const fields = {
@@ -85,3 +88,32 @@ export const check = (
   ...Category.checkInfos(stream.labels ?? [], categories, "labels"),
   ...Placement.check(stream, { categories, project })
 ]
+
+/**
+ * A stream with the ids of its instance, the categories of its labels and its service domains, which a file may name by
+ * their names.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const resolveNames = (
+  stream: ConnectorStream,
+  named: {
+    readonly instances: ReadonlyArray<Reference.Named>
+    readonly categories: ReadonlyArray<Reference.Named>
+    readonly serviceDomains: ReadonlyArray<Reference.Named>
+  }
+): Effect.Effect<ConnectorStream, InvalidResource> =>
+  Reference.resolving(subject("connector stream", stream), (resolver) => ({
+    ...stream,
+    connectorInstanceID: resolver.idOf(
+      stream.connectorInstanceID,
+      named.instances,
+      "a connector instance",
+      "connectorInstanceID"
+    ),
+    ...(stream.labels === undefined
+      ? {}
+      : { labels: Category.resolveNames(stream.labels, named.categories, "labels", resolver.idOf) }),
+    ...Placement.resolveNames(stream, named, resolver)
+  }))

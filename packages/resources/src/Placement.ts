@@ -7,6 +7,7 @@ import * as Category from "./Category.ts"
 import type { CategoryInfo } from "./Fields.ts"
 import { list } from "./internal/text.ts"
 import type { Project } from "./Project.ts"
+import type * as Reference from "./Reference.ts"
 import type { ServiceDomain } from "./ServiceDomain.ts"
 import * as Violation from "./Violation.ts"
 
@@ -108,4 +109,37 @@ export const resolve = <D extends ServiceDomain>(
     (serviceDomainIds.length === 0 || serviceDomainIds.includes(id)) &&
     (serviceDomainSelectors.length === 0 || selects(serviceDomainSelectors, labels))
   )
+}
+
+/**
+ * A placement with the ids of what it names.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const resolveNames = (
+  placement: Placement,
+  named: {
+    readonly serviceDomains: ReadonlyArray<Reference.Named>
+    readonly categories: ReadonlyArray<Reference.Named>
+  },
+  { idOf }: Reference.Resolver
+): Placement => {
+  const { excludeServiceDomainIds, serviceDomainIds, serviceDomainSelectors } = placement
+  const ids = (references: ReadonlyArray<string>, key: string) =>
+    references.map((reference, n) => idOf(reference, named.serviceDomains, "a service domain", `${key}[${n}]`))
+  return {
+    ...(serviceDomainIds === undefined ? {} : { serviceDomainIds: ids(serviceDomainIds, "serviceDomainIds") }),
+    ...(excludeServiceDomainIds === undefined
+      ? {}
+      : { excludeServiceDomainIds: ids(excludeServiceDomainIds, "excludeServiceDomainIds") }),
+    ...(serviceDomainSelectors === undefined ? {} : {
+      serviceDomainSelectors: Category.resolveNames(
+        serviceDomainSelectors,
+        named.categories,
+        "serviceDomainSelectors",
+        idOf
+      )
+    })
+  }
 }
