@@ -12,7 +12,7 @@ export interface Plan {
   readonly warmUpMillis: number
 }
 
-export const full: Plan = { quick: false, rounds: 5, roundMillis: 500, warmUpMillis: 1000 }
+export const full: Plan = { quick: false, rounds: 5, roundMillis: 500, warmUpMillis: 800 }
 
 export const quick: Plan = { quick: true, rounds: 1, roundMillis: 60, warmUpMillis: 30 }
 

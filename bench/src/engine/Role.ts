@@ -11,9 +11,6 @@ const Line = Schema.fromJsonString(Command)
 /** What to do for each command; the answer goes back as it is. */
 export type Handlers = Readonly<Record<string, (command: Command) => Effect.Effect<object, unknown>>>
 
-/** Whether our transport takes its fast data path: `KPS_NATS_FAST_PATH=off` measures what it is without. */
-export const fastPath = process.env["KPS_NATS_FAST_PATH"] !== "off"
-
 /** User and system time of this process so far, in microseconds. */
 export const cpuMicros = (): number => {
   const { system, user } = process.cpuUsage()

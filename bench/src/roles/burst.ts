@@ -1,6 +1,7 @@
 /** Our publisher at a pace: a burst of payloads in one `Transport.publishAll`, each with the instant of that call. */
-import { Channel, NatsTransport, Packing, Transport } from "@kps/transport"
-import { Clock, Context, Effect, Schema } from "effect"
+import { Channel, Packing } from "@kps/transport"
+import { Clock, Effect, Schema } from "effect"
+import * as Connection from "../engine/Connection.ts"
 import * as Role from "../engine/Role.ts"
 
 const Parameters = Schema.Struct({
@@ -17,10 +18,7 @@ const Parameters = Schema.Struct({
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ burst, channel, packed, perSecond, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const stamp = (payloads: ReadonlyArray<Uint8Array>) => {
       const now = Role.monotonicNanos()
       for (const payload of payloads) new DataView(payload.buffer).setFloat64(0, now)

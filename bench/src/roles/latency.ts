@@ -1,6 +1,7 @@
 /** Our subscriber, which looks at the clock for each payload that its handler is given. */
-import { Channel, NatsTransport, Transport } from "@kps/transport"
-import { Context, Effect, Schema, Stream } from "effect"
+import { Channel } from "@kps/transport"
+import { Effect, Schema, Stream } from "effect"
+import * as Connection from "../engine/Connection.ts"
 import * as Role from "../engine/Role.ts"
 import * as Statistics from "../engine/Statistics.ts"
 
@@ -12,10 +13,7 @@ const patienceMillis = 1500
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const messages = yield* transport.subscription(channel)
     const latencies = new Float64Array(1_000_000)
     let received = 0

@@ -1,6 +1,7 @@
 /** Our publisher: `Transport.publishAll` with arrays of messages, as a source gives them. */
-import { Channel, NatsTransport, Packing, Transport } from "@kps/transport"
-import { Clock, Context, Effect, Schema } from "effect"
+import { Channel, Packing } from "@kps/transport"
+import { Clock, Effect, Schema } from "effect"
+import * as Connection from "../engine/Connection.ts"
 import * as Role from "../engine/Role.ts"
 
 const Parameters = Schema.Struct({
@@ -13,10 +14,7 @@ const Parameters = Schema.Struct({
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, packed, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const payload = new Uint8Array(size).fill(7)
     const batch = Math.max(1, Math.min(256, Math.floor(524_288 / size)))
     return {

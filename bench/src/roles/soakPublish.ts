@@ -1,6 +1,7 @@
 /** Our publisher at a pace for a long time, which looks at its own memory. */
-import { Channel, NatsTransport, Transport } from "@kps/transport"
-import { Clock, Context, Effect, Schema } from "effect"
+import { Channel } from "@kps/transport"
+import { Clock, Effect, Schema } from "effect"
+import * as Connection from "../engine/Connection.ts"
 import * as Memory from "../engine/Memory.ts"
 import * as Role from "../engine/Role.ts"
 
@@ -17,10 +18,7 @@ const everyMillis = 10
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const batch = Math.round(perSecond * everyMillis / 1000)
     return {
       publish: ({ millis = 0 }) =>

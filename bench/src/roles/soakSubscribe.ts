@@ -1,6 +1,7 @@
 /** Our subscriber with a handler that is slow until it is told to catch up; it looks at its own memory. */
-import { Channel, NatsTransport, Transport } from "@kps/transport"
-import { Context, Effect, Exit, Latch, Schema, Scope, Stream } from "effect"
+import { Channel } from "@kps/transport"
+import { Effect, Exit, Latch, Schema, Scope, Stream } from "effect"
+import * as Connection from "../engine/Connection.ts"
 import * as Memory from "../engine/Memory.ts"
 import * as Role from "../engine/Role.ts"
 
@@ -18,10 +19,7 @@ const idleMillis = 3000
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const scope = yield* Scope.fork(yield* Effect.scope)
     let unread = 0
     const messages = yield* transport.subscription(channel, {

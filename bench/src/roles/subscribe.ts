@@ -1,7 +1,8 @@
 /** Our subscriber: `Transport.subscription`, read array by array. */
-import { Channel, NatsTransport, Transport } from "@kps/transport"
-import { Context, Effect, Schema, Stream } from "effect"
+import { Channel } from "@kps/transport"
+import { Effect, Schema, Stream } from "effect"
 import * as Arrivals from "../engine/Arrivals.ts"
+import * as Connection from "../engine/Connection.ts"
 import * as Role from "../engine/Role.ts"
 
 const Parameters = Schema.Struct({ url: Schema.String, channel: Channel.ChannelName, size: Schema.Int })
@@ -9,10 +10,7 @@ const Parameters = Schema.Struct({ url: Schema.String, channel: Channel.ChannelN
 Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, size, url }) {
-    const transport = Context.get(
-      yield* NatsTransport.make({ servers: [url], fastPath: Role.fastPath }),
-      Transport.Transport
-    )
+    const transport = yield* Connection.open(url)
     const messages = yield* transport.subscription(channel)
     const arrivals = Arrivals.make()
     yield* messages.pipe(
