@@ -6,9 +6,11 @@ import "kps.test/bench/work"
 
 func main() {
 	work.Main(map[string]work.Role{
-		"callEvents":  callEvents,
-		"publish":     publish,
-		"serveEvents": serveEvents,
-		"subscribe":   subscribe,
+		"callEvents":    callEvents,
+		"consume":       consume,
+		"publish":       publish,
+		"publishStored": publishStored,
+		"serveEvents":   serveEvents,
+		"subscribe":     subscribe,
 	})
 }

@@ -56,15 +56,17 @@ export class Session {
     void this.listen()
   }
 
-  /** The library is loaded when it is needed: core NATS does without. */
   static readonly make = (client: NatsConnection): Effect.Effect<Session, SessionOver> =>
     Effect.tryPromise({
       try: async () => {
-        const { jetstreamManager } = await import("@nats-io/jetstream")
+        const { jetstreamManager } = await import("./manager.ts")
         return new Session(client, await jetstreamManager(client, { checkAPI: false, timeout: apiMillis }))
       },
-      catch: () => new SessionOver()
-    })
+      catch: (cause) => cause
+    }).pipe(
+      // nothing else can go wrong: it asks the broker nothing
+      Effect.catch((cause) => client.isClosed() ? Effect.fail(new SessionOver()) : Effect.die(cause))
+    )
 
   get maxPayloadBytes(): number {
     return this.client.info?.max_payload ?? 0

@@ -1,5 +1,6 @@
 /** The session of the moment: a new one with each connection. */
 import type { NatsConnection } from "@nats-io/transport-node"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -33,17 +34,19 @@ export class Sessions {
   run(connections: Stream.Stream<Option.Option<NatsConnection>>): Effect.Effect<void> {
     return Stream.runForEach(connections, (connection) => {
       if (Option.isNone(connection)) return Effect.void
-      return Effect.matchEffect(Session.make(connection.value), {
+      return Effect.matchCauseEffect(Session.make(connection.value), {
         // gone again: the next connection is told of
-        onFailure: () => Effect.void,
-        onSuccess: (session) =>
-          Effect.sync(() => {
-            this.session = session
-            if (session.isOver) return
-            for (const waiter of Array.from(this.waiting)) waiter(session)
-            this.waiting.clear()
-          })
+        onFailure: (cause) =>
+          Cause.hasDies(cause) ? Effect.logError("JetStream cannot be used on this connection", cause) : Effect.void,
+        onSuccess: (session) => Effect.sync(() => this.begin(session))
       })
     })
+  }
+
+  private begin(session: Session): void {
+    this.session = session
+    if (session.isOver) return
+    for (const waiter of Array.from(this.waiting)) waiter(session)
+    this.waiting.clear()
   }
 }
