@@ -14,8 +14,10 @@ export const FileSensor = Connector.make("filesensor")({
   description: "Publishes what a file holds, again and again.",
   direction: "INGRESS",
   stream: Schema.Struct({
-    path: Schema.String.check(Schema.isPattern(/^\//u, { message: "an absolute path" })),
-    everyMillis: Schema.Int.check(Schema.isGreaterThanOrEqualTo(10))
+    path: Schema.String.annotate({ description: "The file." })
+      .check(Schema.isPattern(/^\//u, { message: "an absolute path" })),
+    everyMillis: Schema.Int.annotate({ description: "Milliseconds from one reading to the next." })
+      .check(Schema.isGreaterThanOrEqualTo(10))
   }),
   config: Schema.Struct({}),
   failures: {
