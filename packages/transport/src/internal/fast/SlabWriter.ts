@@ -150,7 +150,10 @@ export class SlabWriter {
 
   private next(need: number): void {
     this.flush()
+    const last = this.slab
     this.slab = need > slabBytes ? new Slab(need) : this.free.pop() ?? new Slab(slabBytes)
+    // nobody else will
+    if (last.writing === 0) this.reuse(last)
   }
 
   private schedule(): void {
