@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import type { JsonObject } from "@bufbuild/protobuf"
+import { type JsonObject, toBinary } from "@bufbuild/protobuf"
 import type { Connector } from "@kps/connector"
 import { type Events, StreamEvents } from "@kps/events"
+import { PayloadSchema } from "@kps/idl"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -20,6 +21,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { count, cut } from "./internal/text.ts"
 import type * as Metadata from "./Metadata.ts"
+import * as Payload from "./Payload.ts"
 import type { StreamSpec } from "./StreamSpec.ts"
 
 /**
@@ -71,6 +73,21 @@ export interface Options {
  */
 export const maxOffered = 10_000
 
+/**
+ * The most that is offered, encoded, in bytes: 3 MiB of the 4 that callers read. The rest is for the streams asked for.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxOfferedBytes: number = 3 << 20
+
+/** Field number and length of a payload in its reply. */
+const frameBytes = 5
+
+const byteLength = (stream: Offered): number =>
+  frameBytes +
+  toBinary(PayloadSchema, Payload.ofStream({ ...stream, channel: "", subscribed: false, discovered: true })).length
+
 /** One run of `discover`: settled when there is a result, or when it was given up. */
 interface Run {
   readonly settled: Deferred.Deferred<void>
@@ -101,9 +118,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const succeed = Effect.fnUntraced(function*(found: ReadonlyArray<Connector.Discovered<unknown>>) {
     const offered = new Map<string, Offered>()
+    let bytes = 0
     for (const stream of found.slice(0, maxOffered)) {
       if (stream.id === "" || offered.has(stream.id)) continue
-      offered.set(stream.id, { ...stream, metadata: yield* options.stream.show(stream.parameters) })
+      const one = { ...stream, metadata: yield* options.stream.show(stream.parameters) }
+      bytes += byteLength(one)
+      if (bytes > maxOfferedBytes) break
+      offered.set(stream.id, one)
     }
     last = [...offered.values()]
     const left = found.length - last.length
@@ -189,5 +210,5 @@ const tooSlow = (timeout: Duration.Duration) => `discover gave no answer within 
 const tooMuch = (left: number) =>
   cut(
     `discover offers ${count(left, "stream")} that cannot be listed: without an id, with the id of another, or ` +
-      `beyond the first ${maxOffered}`
+      `beyond the first ${maxOffered} or ${maxOfferedBytes >> 20} MiB`
   )

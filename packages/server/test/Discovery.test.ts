@@ -1,10 +1,13 @@
+import { create, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it } from "@effect/vitest"
 import type { Connector } from "@kps/connector"
 import { Events } from "@kps/events"
+import { GetPayloadResponseSchema } from "@kps/idl"
 import { Deferred, Duration, Effect, Exit, Fiber, Option, Redacted, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Discovery from "../src/Discovery.ts"
 import * as Metadata from "../src/Metadata.ts"
+import * as Payload from "../src/Payload.ts"
 
 const Stream = Schema.Struct({
   subject: Schema.String,
@@ -174,7 +177,7 @@ describe("Discovery", () => {
       assert.deepStrictEqual(yield* offer(), ["a", "b"])
       assert.strictEqual(
         (yield* alerts)[0]?.metadata?.["ErrorMessage"],
-        "discover offers 2 streams that cannot be listed: without an id, with the id of another, or beyond the first 10000"
+        "discover offers 2 streams that cannot be listed: without an id, with the id of another, or beyond the first 10000 or 3 MiB"
       )
     }))
 
@@ -184,6 +187,30 @@ describe("Discovery", () => {
       const { offer } = yield* setUp(Effect.succeed(found(...many)))
 
       assert.lengthOf(yield* offer(), 10_000)
+    }))
+
+  it.effect("bounds the bytes of what it lists, so that a caller can read the reply, and says what it left out", () =>
+    Effect.gen(function*() {
+      const large = (index: number) => ({
+        id: String(index),
+        direction: "INGRESS" as const,
+        parameters: { subject: "é".repeat(512) }
+      })
+      const { alerts, discovery } = yield* setUp(Effect.succeed(Array.from({ length: 4_000 }, (_, n) => large(n))))
+      const offered = yield* discovery.offer(Duration.infinity)
+      const reply = create(GetPayloadResponseSchema, {
+        payloads: offered.map((stream) =>
+          Payload.ofStream({ ...stream, channel: "", subscribed: false, discovered: true })
+        )
+      })
+
+      assert.isAtMost(toBinary(GetPayloadResponseSchema, reply).length, 3 << 20)
+      assert.isAbove(offered.length, 2_800)
+      assert.strictEqual(
+        (yield* alerts)[0]?.metadata?.["ErrorMessage"],
+        `discover offers ${4_000 - offered.length} streams that cannot be listed: ` +
+          "without an id, with the id of another, or beyond the first 10000 or 3 MiB"
+      )
     }))
 
   it("matches by id, else by direction and parameters; lists what nobody asked for", () => {
