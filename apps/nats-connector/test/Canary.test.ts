@@ -5,14 +5,14 @@ import { Connector, Delivery, Failure } from "@kps/connector"
 import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { Transport } from "@kps/transport"
+import * as Certificates from "@kps/transport/testing/Certificates"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
 import { nkeys } from "@nats-io/transport-node"
 import { Effect, Layer, Logger, References, Schema, Stream, Tracer } from "effect"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import * as Certificates from "./certificates.ts"
 import * as Support from "./support.ts"
 
 const json = (value: unknown): string =>
@@ -55,7 +55,7 @@ const freePort = Effect.scoped(Effect.map(collector, ({ port }) => port))
 describe.skipIf(binary() === undefined)(suiteName("canary"), () => {
   it.live("finds no secret and no payload in what the process lets out, whatever fails", () =>
     Effect.gen(function*() {
-      const [secrets, files] = [yield* Certificates.folder, yield* Certificates.folder]
+      const [secrets, files] = [yield* Support.emptyFolder, yield* Support.emptyFolder]
       const write = (folder: string, name: string, text: string) => {
         writeFileSync(join(folder, name), text)
         return join(folder, name)
@@ -76,12 +76,12 @@ describe.skipIf(binary() === undefined)(suiteName("canary"), () => {
       }
       write(secrets, "half.username", "u")
       write(secrets, "half.password", "canary-password")
-      if (Certificates.skipReason === undefined) {
-        const ours = Certificates.authority(files, "ours")
-        const client = ours.issue("client", "DNS:client")
-        write(secrets, "tls.tls.crt", Certificates.read(ours.ca))
-        write(secrets, "tls.tls.key", Certificates.read(client.key))
-        planted.push(Certificates.read(client.key).split("\n")[1]!)
+      if (Certificates.skipReason() === undefined) {
+        const ours = yield* Certificates.authority("ours")
+        const client = yield* ours.issue({ names: "DNS:client" })
+        write(secrets, "tls.tls.crt", readFileSync(ours.ca, "utf8"))
+        write(secrets, "tls.tls.key", readFileSync(client.key, "utf8"))
+        planted.push(readFileSync(client.key, "utf8").split("\n")[1]!)
       }
       const otlp = yield* collector
       const metricsPort = yield* freePort

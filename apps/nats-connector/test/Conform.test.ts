@@ -46,7 +46,8 @@ const conform = Effect.fnUntraced(function*(
       child.stdout.on("data", (text) => stdout += text)
       child.stderr.on("data", (text) => stderr += text)
       child.on("close", (code) => resume(Effect.succeed({ code, stdout, stderr })))
-      return Effect.sync(() => child.kill("SIGKILL"))
+      // so that it ends what it has started
+      return Effect.sync(() => child.kill("SIGTERM"))
     }
   )
 })

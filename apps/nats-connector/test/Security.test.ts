@@ -4,14 +4,25 @@ import { ConnectorClient } from "@kps/client"
 import { Severity } from "@kps/idl"
 import { ConnectorServer } from "@kps/server"
 import { NatsTransport } from "@kps/transport"
+import * as Certificates from "@kps/transport/testing/Certificates"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
 import { type Duration, Effect, Layer, Logger, Redacted, Schedule } from "effect"
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as App from "../src/App.ts"
 import * as LogLevels from "../src/LogLevels.ts"
-import * as Certificates from "./certificates.ts"
-import { alerts, clientAt, collect, collectChannel, frame, natsClient, stream, subscribed, until } from "./support.ts"
+import {
+  alerts,
+  clientAt,
+  collect,
+  collectChannel,
+  emptyFolder,
+  frame,
+  natsClient,
+  stream,
+  subscribed,
+  until
+} from "./support.ts"
 
 /** A connector within this process; its client. */
 const connector = (transport: NatsTransport.Options, secretsFolder = "/no/secrets") =>
@@ -63,7 +74,7 @@ describe.skipIf(binary() === undefined)(suiteName("security"), () => {
     "tells within 5 seconds that the platform's broker refuses the password, and that it takes the next one",
     () =>
       Effect.gen(function*() {
-        const folder = yield* Certificates.folder
+        const folder = yield* emptyFolder
         const file = join(folder, "password")
         writeFileSync(file, "wrong-canary")
         const platform = yield* natsServer({ config: "authorization { user: u, password: right-canary }" })
@@ -132,7 +143,7 @@ describe.skipIf(binary() === undefined)(suiteName("security"), () => {
     "tells that there is no secret of the name that a stream has, and runs when there is",
     () =>
       Effect.gen(function*() {
-        const secrets = yield* Certificates.folder
+        const secrets = yield* emptyFolder
         const platform = yield* natsServer()
         const outside = yield* natsServer({ args: ["--auth", "token-canary"] })
         const parameters = { subject: "nats_in", broker: outside.url, credentials: "plant" }
@@ -167,17 +178,17 @@ describe.skipIf(binary() === undefined)(suiteName("security"), () => {
     30_000
   )
 
-  const tls = it.live.skipIf(Certificates.skipReason !== undefined)
+  const tls = it.live.skipIf(Certificates.skipReason() !== undefined)
   tls(
     Certificates.suiteName("shows an outside broker the certificate of the secret, and trusts its authority alone"),
     () =>
       Effect.gen(function*() {
-        const [folder, secrets] = [yield* Certificates.folder, yield* Certificates.folder]
-        const [ours, theirs] = [Certificates.authority(folder, "ours"), Certificates.authority(folder, "theirs")]
+        const secrets = yield* emptyFolder
+        const [ours, theirs] = [yield* Certificates.authority("ours"), yield* Certificates.authority("theirs")]
         const platform = yield* natsServer()
-        const server = ours.issue("server", "DNS:localhost,IP:127.0.0.1")
-        const outside = yield* natsServer({ config: Certificates.serverConfig(server, ours.ca) })
-        const client = ours.issue("client", "DNS:client")
+        const server = yield* ours.issue()
+        const outside = yield* natsServer({ config: Certificates.natsConfig(server, ours.ca) })
+        const client = yield* ours.issue({ names: "DNS:client" })
         const copy = (key: string, file: string) => copyFileSync(file, join(secrets, `plant.${key}`))
         copy("tls.crt", client.cert)
         copy("tls.key", client.key)

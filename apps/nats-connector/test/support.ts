@@ -105,12 +105,15 @@ export const subscribed = (streamId: string) =>
 
 const folder = fileURLToPath(new URL("..", import.meta.url))
 
+/** An empty folder that goes with the scope. */
+export const emptyFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "nats-connector-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
 /** Bundles the connector, by the build script that ships it, into a folder of its own: the path of the bundle. */
 export const bundle: Effect.Effect<string, never, Scope.Scope> = Effect.gen(function*() {
-  const out = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "nats-connector-"))),
-    (out) => Effect.sync(() => rmSync(out, { recursive: true, force: true }))
-  )
+  const out = yield* emptyFolder
   const file = join(out, "main.mjs")
   const { scripts } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"))
   const built = spawnSync("sh", ["-c", scripts.build.replace("--outfile=dist/main.js", `--outfile='${file}'`)], {

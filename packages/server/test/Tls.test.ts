@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectorClient, type Tls as ClientTls } from "@kps/client"
+import * as Certificates from "@kps/transport/testing/Certificates"
 import { Effect, Redacted } from "effect"
 import { execFileSync, spawn } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import tls from "node:tls"
 import * as Tls from "../src/Tls.ts"
-import { Authority, hasOpenssl } from "./support/Certificates.ts"
 import { serve } from "./support/TestServer.ts"
 
 const { ConnectorClient: Client } = ConnectorClient
@@ -53,56 +53,62 @@ const handshake = (port: number, options: tls.ConnectionOptions) =>
     return Effect.sync(() => socket.destroy())
   })
 
-describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no openssl)", () => {
+describe.skipIf(Certificates.skipReason() !== undefined)(Certificates.suiteName("a server with TLS"), () => {
   it.live("answers clients that trust its authority, and those alone that speak TLS", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const { port } = yield* serve({ tls: authority.issue() })
+      const authority = yield* Certificates.authority("a")
+      const { port } = yield* serve({ tls: yield* authority.issue() })
 
-      assert.deepStrictEqual(yield* call(port, { ca: authority.cert }), [])
+      assert.deepStrictEqual(yield* call(port, { ca: authority.ca }), [])
       assert.strictEqual(yield* refused(port), "Unreachable")
       const plain = yield* serve()
-      assert.strictEqual(yield* refused(plain.port, { ca: authority.cert }), "Unreachable")
+      assert.strictEqual(yield* refused(plain.port, { ca: authority.ca }), "Unreachable")
       // Neither has hurt the server.
-      assert.deepStrictEqual(yield* call(port, { ca: authority.cert }), [])
+      assert.deepStrictEqual(yield* call(port, { ca: authority.ca }), [])
       assert.deepStrictEqual(yield* call(plain.port), [])
     }))
 
   it.live("is told from one with a certificate that is wrong: authority, time, name", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const other = yield* Authority.make("b")
-      for (const pair of [other.issue(), authority.issue({ days: -1 }), authority.issue({ names: "DNS:elsewhere" })]) {
+      const authority = yield* Certificates.authority("a")
+      const other = yield* Certificates.authority("b")
+      for (
+        const pair of [
+          yield* other.issue(),
+          yield* authority.issue({ days: -1 }),
+          yield* authority.issue({ names: "DNS:elsewhere" })
+        ]
+      ) {
         const { port } = yield* serve({ tls: pair })
-        assert.strictEqual(yield* refused(port, { ca: authority.cert }), "connector")
+        assert.strictEqual(yield* refused(port, { ca: authority.ca }), "connector")
       }
     }))
 
   it.live("with client authorities lets in their clients alone, and goes on", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const clients = yield* Authority.make("clients")
-      const { port } = yield* serve({ tls: { ...authority.issue(), clientCa: clients.cert } })
-      const ca = authority.cert
+      const authority = yield* Certificates.authority("a")
+      const clients = yield* Certificates.authority("clients")
+      const { port } = yield* serve({ tls: { ...(yield* authority.issue()), clientCa: clients.ca } })
+      const ca = authority.ca
 
       assert.strictEqual(yield* refused(port, { ca }), "client")
-      assert.strictEqual(yield* refused(port, { ca, ...authority.issue() }), "client")
-      assert.strictEqual(yield* refused(port, { ca, ...clients.issue({ days: -1 }) }), "client")
-      assert.deepStrictEqual(yield* call(port, { ca, ...clients.issue() }), [])
+      assert.strictEqual(yield* refused(port, { ca, ...(yield* authority.issue()) }), "client")
+      assert.strictEqual(yield* refused(port, { ca, ...(yield* clients.issue({ days: -1 })) }), "client")
+      assert.deepStrictEqual(yield* call(port, { ca, ...(yield* clients.issue()) }), [])
     }))
 
   it.live("refuses openssl s_client without a client certificate, and takes it with one", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const pair = authority.issue()
-      const { port } = yield* serve({ tls: { ...pair, clientCa: authority.cert } })
+      const authority = yield* Certificates.authority("a")
+      const pair = yield* authority.issue()
+      const { port } = yield* serve({ tls: { ...pair, clientCa: authority.ca } })
 
       for (const version of ["-tls1_2", "-tls1_3"]) {
-        const without = yield* sClient(port, version, "-CAfile", authority.cert)
+        const without = yield* sClient(port, version, "-CAfile", authority.ca)
         assert.strictEqual(without.code, 1, version)
         assert.match(without.text, /alert (certificate required|handshake failure)/)
 
-        const taken = yield* sClient(port, version, "-CAfile", authority.cert, "-cert", pair.cert, "-key", pair.key)
+        const taken = yield* sClient(port, version, "-CAfile", authority.ca, "-cert", pair.cert, "-key", pair.key)
         assert.strictEqual(taken.code, 0, version)
         assert.match(taken.text, /ALPN protocol: h2/)
         assert.match(taken.text, /Verify return code: 0 \(ok\)/)
@@ -111,8 +117,8 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
 
   it.live("speaks TLS 1.2 and 1.3, whatever Node's own minimum is, and HTTP/2 alone", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const ca = readFileSync(authority.cert)
+      const authority = yield* Certificates.authority("a")
+      const ca = readFileSync(authority.ca)
       const defaults = { minimum: tls.DEFAULT_MIN_VERSION, ciphers: tls.DEFAULT_CIPHERS }
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
@@ -123,7 +129,7 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
       // As NODE_OPTIONS=--tls-min-v1.0 does.
       tls.DEFAULT_MIN_VERSION = "TLSv1"
       tls.DEFAULT_CIPHERS = "DEFAULT@SECLEVEL=0"
-      const { port } = yield* serve({ tls: authority.issue() })
+      const { port } = yield* serve({ tls: yield* authority.issue() })
       const only = (version: tls.SecureVersion) =>
         handshake(port, { ca, minVersion: version, maxVersion: version, ciphers: "ALL@SECLEVEL=0" })
 
@@ -140,8 +146,8 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
 
   it.live("names the file that it cannot use at start, and shows nothing of it", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const { cert, key } = authority.issue()
+      const authority = yield* Certificates.authority("a")
+      const { cert, key } = yield* authority.issue()
       const folder = authority.folder
       const unusable = (options: Tls.Options) => Effect.map(Effect.flip(Tls.load(options)), ({ message }) => message)
       const pem = readFileSync(key, "utf8")
@@ -160,8 +166,11 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
         unusable({ cert: key, key }),
         unusable({ cert: readFileSync(cert, "utf8").replace("MII", "xxx"), key }),
         unusable({ cert, key: cert }),
-        unusable({ cert, key: authority.issue().key }),
-        unusable({ cert: readFileSync(cert, "utf8"), key: Redacted.make(readFileSync(authority.issue().key, "utf8")) }),
+        unusable({ cert, key: (yield* authority.issue()).key }),
+        unusable({
+          cert: readFileSync(cert, "utf8"),
+          key: Redacted.make(readFileSync((yield* authority.issue()).key, "utf8"))
+        }),
         unusable({ cert, key, clientCa: key }),
         unusable({ cert, key: Redacted.make(bare) }),
         unusable({ cert, key: pem.slice(30) }),
@@ -176,7 +185,7 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
         `cannot use the TLS certificate "${key}": it is no certificate in PEM`,
         "cannot use the TLS certificate that was given: it is no certificate in PEM",
         `cannot use the TLS key "${cert}": it is no private key in PEM`,
-        `cannot use the TLS key "${folder}/1.key": it does not belong to the certificate in "${cert}"`,
+        `cannot use the TLS key "${folder}/2.key": it does not belong to the certificate in "${cert}"`,
         "cannot use the TLS key that was given: it does not belong to the certificate",
         `cannot use the TLS client CA "${key}": it is no certificate in PEM`,
         "cannot use the TLS key that was given: want PEM, or the path of a file with it",
@@ -190,13 +199,13 @@ describe.skipIf(!hasOpenssl)("a server with TLS (skipped where there is no opens
 
   it.live("takes PEM in place of paths, and a key that stays hidden when it is printed", () =>
     Effect.gen(function*() {
-      const authority = yield* Authority.make("a")
-      const pair = authority.issue()
+      const authority = yield* Certificates.authority("a")
+      const pair = yield* authority.issue()
       const key = readFileSync(pair.key, "utf8")
       const options = { cert: readFileSync(pair.cert, "utf8"), key: Redacted.make(key) }
       const { port } = yield* serve({ tls: options })
 
-      assert.deepStrictEqual(yield* call(port, { ca: authority.cert }), [])
+      assert.deepStrictEqual(yield* call(port, { ca: authority.ca }), [])
       const line = key.split("\n")[1] ?? assert.fail("no key")
       assert.notInclude(JSON.stringify(yield* Tls.load(options)), line)
     }))

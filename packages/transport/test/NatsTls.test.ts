@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { NatsTransport, Transport } from "@kps/transport"
+import * as Certificates from "@kps/transport/testing/Certificates"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Redacted, Stream } from "effect"
-import { copyFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Certificates from "./certificates.ts"
 import {
   channelOf,
   collected,
@@ -18,14 +18,13 @@ import {
   until
 } from "./support.ts"
 
-const local = "DNS:localhost,IP:127.0.0.1"
+const read = (file: string) => readFileSync(file, "utf8")
 
 /** Two authorities and a server's certificate from the first. */
 const setUp = Effect.gen(function*() {
-  const folder = yield* Certificates.folder
-  const ours = Certificates.authority(folder, "ours")
-  const theirs = Certificates.authority(folder, "theirs")
-  return { folder, ours, theirs, server: ours.issue("server", local) }
+  const ours = yield* Certificates.authority("ours")
+  const theirs = yield* Certificates.authority("theirs")
+  return { folder: ours.folder, ours, theirs, server: yield* ours.issue() }
 })
 
 const quick = { reconnectDelay: "20 millis", maxReconnectDelay: "50 millis" } as const
@@ -44,14 +43,14 @@ const failing = (options: NatsTransport.Options) =>
       why
     ))
 
-const skipped = NatsServer.skipReason() !== undefined || Certificates.skipReason !== undefined
+const skipped = NatsServer.skipReason() !== undefined || Certificates.skipReason() !== undefined
 const name = (text: string) => NatsServer.suiteName(Certificates.suiteName(text))
 
 describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("carries large messages whole and in order, while memory is used again", () =>
     Effect.gen(function*() {
       const { ours, server: pair } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair) })
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair) })
       const transport = yield* transportOf({
         servers: [`tls://localhost:${server.port}`],
         tls: { ca: { file: ours.ca } }
@@ -84,10 +83,10 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("connects by name and by address, with the authority as text or as a file, over either scheme", () =>
     Effect.gen(function*() {
       const { ours, server: pair } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair) })
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair) })
       const messages = Array.from({ length: 2000 }, (_, i) => `${i}`)
       for (const host of ["tls://localhost", "tls://127.0.0.1", "nats://localhost", "nats://127.0.0.1"]) {
-        for (const ca of [{ file: ours.ca }, Certificates.read(ours.ca)]) {
+        for (const ca of [{ file: ours.ca }, read(ours.ca)]) {
           const transport = yield* transportOf({ servers: [`${host}:${server.port}`], tls: { ca } })
           const status = yield* connected(transport, "3 seconds")
           assert.propertyVal(status, "dataPath", fastPath ? "fast" : "client")
@@ -113,13 +112,18 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
         const [certificate, ca, host, problem] of [
           [pair, theirs.ca, "localhost", /certificate/],
           [pair, undefined, "localhost", /certificate/],
-          [ours.issue("expired", local, -1), ours.ca, "localhost", /certificate has expired/],
-          [ours.issue("other", "DNS:other,IP:127.0.0.2"), ours.ca, "localhost", /altnames/],
-          [ours.issue("named", "DNS:localhost"), ours.ca, "127.0.0.1", /IP: 127\.0\.0\.1 is not in the cert's list/]
+          [yield* ours.issue({ days: -1 }), ours.ca, "localhost", /certificate has expired/],
+          [yield* ours.issue({ names: "DNS:other,IP:127.0.0.2" }), ours.ca, "localhost", /altnames/],
+          [
+            yield* ours.issue({ names: "DNS:localhost" }),
+            ours.ca,
+            "127.0.0.1",
+            /IP: 127\.0\.0\.1 is not in the cert's list/
+          ]
         ] as const
       ) {
         const server = yield* NatsServer.make({
-          config: `${Certificates.serverConfig(certificate)}\nauthorization { token: canary }\ntrace: true, debug: true`
+          config: `${Certificates.natsConfig(certificate)}\nauthorization { token: canary }\ntrace: true, debug: true`
         })
         const problems = yield* failing({
           servers: [`tls://${host}:${server.port}`],
@@ -154,7 +158,7 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("speaks TLS with a server that asks for it, though its address does not", () =>
     Effect.gen(function*() {
       const { server: pair } = yield* setUp
-      const server = yield* NatsServer.make({ config: `${Certificates.serverConfig(pair)}\ntrace: true, debug: true` })
+      const server = yield* NatsServer.make({ config: `${Certificates.natsConfig(pair)}\ntrace: true, debug: true` })
       const problem = yield* failing({ servers: [`nats://localhost:${server.port}`], token: Redacted.make("canary") })
 
       // Node does not know the authority: it looked
@@ -165,14 +169,14 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("shows a client certificate, and says that it lacks one, or has one of another authority", () =>
     Effect.gen(function*() {
       const { ours, server: pair, theirs } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair, ours.ca) })
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair, ours.ca) })
       const servers = [`tls://localhost:${server.port}`]
       const ca = { file: ours.ca }
-      const client = ours.issue("client", "DNS:client")
-      const stranger = theirs.issue("stranger", "DNS:stranger")
+      const client = yield* ours.issue({ names: "DNS:client" })
+      const stranger = yield* theirs.issue({ names: "DNS:stranger" })
       const transport = yield* transportOf({
         servers,
-        tls: { ca, cert: Certificates.read(client.cert), key: Redacted.make(Certificates.read(client.key)) }
+        tls: { ca, cert: read(client.cert), key: Redacted.make(read(client.key)) }
       })
       yield* connected(transport, "3 seconds")
 
@@ -186,7 +190,7 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("is connected again after the server was killed, and leaves nothing of the old connection", () =>
     Effect.gen(function*() {
       const { ours, server: pair } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair) })
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair) })
       const transport = yield* transportOf({
         ...quick,
         servers: [`tls://localhost:${server.port}`],
@@ -221,7 +225,7 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("takes an authority that was rotated from the file, with the next try", () =>
     Effect.gen(function*() {
       const { folder, ours, server: pair, theirs } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair) })
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair) })
       const ca = join(folder, "current.pem")
       copyFileSync(ours.ca, ca)
       const transport = yield* transportOf({
@@ -230,7 +234,7 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
         tls: { ca: { file: ca } }
       })
       yield* connected(transport)
-      yield* server.configure(Certificates.serverConfig(theirs.issue("server", local)))
+      yield* server.configure(Certificates.natsConfig(yield* theirs.issue()))
       yield* server.restart
       const refused = yield* statusWhere(
         transport,
@@ -245,8 +249,8 @@ describe.skipIf(skipped)(name("NATS, TLS"), () => {
   it.live("says which file is missing, empty, no PEM, or no key of its certificate, and uses it once it is right", () =>
     Effect.gen(function*() {
       const { folder, ours, server: pair } = yield* setUp
-      const server = yield* NatsServer.make({ config: Certificates.serverConfig(pair, ours.ca) })
-      const client = ours.issue("client", "DNS:client")
+      const server = yield* NatsServer.make({ config: Certificates.natsConfig(pair, ours.ca) })
+      const client = yield* ours.issue({ names: "DNS:client" })
       const [ca, key] = [join(folder, "mounted-ca"), join(folder, "mounted-key")]
       const transport = yield* transportOf({
         ...quick,

@@ -149,6 +149,17 @@ export const authority = Effect.fnUntraced(function*(
 })
 
 /**
+ * The TLS part of a nats-server's configuration: with authorities of clients, each of them has to show a certificate.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const natsConfig = ({ cert, key }: Pair, clientCa?: string): string =>
+  `tls { cert_file: "${cert}", key_file: "${key}"${
+    clientCa === undefined ? "" : `, ca_file: "${clientCa}", verify: true`
+  } }`
+
+/**
  * Copies a certificate and its key over the files of another, as a renewal does.
  *
  * @category operators
