@@ -158,12 +158,14 @@ export class Inbox {
   private wake(): void {
     if (this.waiter === undefined || this.waking) return
     this.waking = true
-    queueMicrotask(() => {
-      this.waking = false
-      const waiter = this.waiter
-      this.waiter = undefined
-      waiter?.(this.take)
-    })
+    queueMicrotask(this.rouse)
+  }
+
+  private readonly rouse = (): void => {
+    this.waking = false
+    const waiter = this.waiter
+    this.waiter = undefined
+    waiter?.(this.take)
   }
 
   private malformed(byteLength: number, cause: TransportCodec.MalformedFrame): void {
