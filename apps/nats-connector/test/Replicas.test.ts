@@ -27,6 +27,34 @@ const start = Effect.fnUntraced(function*(broker: string, env: Readonly<Record<s
   }
 })
 
+/** Numbers that are published outside, one every 2 ms, and what of them comes on the channel. */
+const numbers = Effect.fnUntraced(function*(platform: string, outside: string) {
+  const world = yield* Support.natsClient(outside)
+  const pipelines = yield* Support.natsClient(platform)
+  const seen = yield* Support.collectChannel(pipelines, "ch.in")
+  const times: Array<number> = []
+  let sent = 0
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      setInterval(() => {
+        world.publish("nats_in", `${sent++}`)
+        if (times.length < seen.length) times.push(...seen.slice(times.length).map(() => performance.now()))
+      }, 2)
+    ),
+    (timer) => Effect.sync(() => clearInterval(timer))
+  )
+  return {
+    /** Waits until what is published from now on comes. */
+    moves: (when: string) =>
+      Effect.suspend(() => {
+        const from = sent
+        return Support.until(`numbers ${when}`, Effect.sync(() => Number(seen.at(-1) ?? -1) > from))
+      }),
+    repeats: () => seen.filter((one, at) => seen.indexOf(one) !== at),
+    longestSilenceMillis: () => times.reduce((longest, at, n) => Math.max(longest, at - (times[n - 1] ?? at)), 0)
+  }
+})
+
 describe.skipIf(binary() === undefined)(suiteName("replicas"), () => {
   suite("bundled", (it) => {
     it.effect(
@@ -64,6 +92,92 @@ describe.skipIf(binary() === undefined)(suiteName("replicas"), () => {
         }),
       60_000
     )
+
+    it.effect(
+      "of two replicas one publishes, whichever is killed: nothing twice, and within the time to live",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer({ jetstream: true })
+          const outside = yield* natsServer()
+          const flow = yield* numbers(platform.url, outside.url)
+          const replicas = yield* Effect.all([start(platform.url), start(platform.url)])
+          yield* replicas[0].call(
+            ConnectorClient.ConnectorClient.use((client) =>
+              client.setStreams([Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url })])
+            )
+          )
+          yield* flow.moves("at first")
+          for (let round = 0; round < 6; round++) {
+            const victim = round % 2
+            replicas[victim]!.process.child.kill("SIGKILL")
+            yield* replicas[victim]!.process.exited
+            yield* flow.moves(`after kill ${round + 1}`)
+            replicas[victim] = yield* start(platform.url)
+            // Each of them answers for both.
+            for (const { call } of replicas) {
+              yield* call(Support.until("answers", Effect.map(Support.subscribed("in"), (runs) => runs === true)))
+            }
+          }
+
+          assert.deepStrictEqual(flow.repeats(), [])
+          // One in two kills hits the one that publishes, and the time to live is a second.
+          assert.isBelow(flow.longestSilenceMillis(), 2_000)
+        }),
+      90_000
+    )
+
+    it.effect(
+      "one that was stopped and goes on after another has begun publishes nothing",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer({ jetstream: true })
+          const outside = yield* natsServer()
+          const flow = yield* numbers(platform.url, outside.url)
+          const replicas = yield* Effect.all([start(platform.url), start(platform.url)])
+          yield* replicas[0].call(
+            ConnectorClient.ConnectorClient.use((client) =>
+              client.setStreams([Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url })])
+            )
+          )
+          yield* flow.moves("at first")
+          for (let round = 0; round < 4; round++) {
+            const { child } = replicas[round % 2]!.process
+            child.kill("SIGSTOP")
+            // Longer than the time to live: the other one has begun, and there is much to read for this one.
+            yield* Effect.sleep("2 seconds")
+            yield* flow.moves(`while ${round + 1} is stopped`)
+            child.kill("SIGCONT")
+            yield* Effect.sleep("1 second")
+            yield* flow.moves(`after ${round + 1} goes on`)
+          }
+
+          assert.deepStrictEqual(flow.repeats(), [])
+        }),
+      90_000
+    )
+
+    it.effect("two requests at the same time on two replicas end as one of them, whole", () =>
+      Effect.gen(function*() {
+        const platform = yield* natsServer({ jetstream: true })
+        const outside = yield* natsServer()
+        const replicas = yield* Effect.all([start(platform.url), start(platform.url)])
+        const ask = (ids: ReadonlyArray<string>) =>
+          ConnectorClient.ConnectorClient.use((client) =>
+            client.setStreams(ids.map((id) => Support.stream(id, "INGRESS", { subject: id, broker: outside.url })))
+          )
+        const ids = ConnectorClient.ConnectorClient.use((client) =>
+          Effect.map(client.getStreams, (all) => all.filter(({ subscribed }) => subscribed).map(({ id }) => id).join())
+        )
+        for (let round = 0; round < 4; round++) {
+          const wanted = [["x", `a${round}`], [`b${round}`, "x", "y"]] as const
+          yield* Effect.all(replicas.map(({ call }, n) => call(ask(wanted[n]!))), { concurrency: "unbounded" })
+          yield* Support.until(
+            "the same on both",
+            Effect.map(Effect.all(replicas.map(({ call }) => call(Effect.orDie(ids)))), ([one, other]) =>
+              one === other && wanted.some((set) => set.join() === one))
+          )
+        }
+      }), 90_000)
 
     it.effect("forgets everything with KPS_STATE=memory", () =>
       Effect.gen(function*() {

@@ -37,10 +37,14 @@ import { DesiredState } from "./DesiredState.ts"
 import * as DesiredSync from "./DesiredSync.ts"
 import * as Discovery from "./Discovery.ts"
 import type { Health } from "./Health.ts"
+import { quote } from "./internal/text.ts"
 import * as Metadata from "./Metadata.ts"
 import type { Resolved } from "./Options.ts"
 import * as Payload from "./Payload.ts"
+import * as Replicas from "./Replicas.ts"
 import { RunningStreams } from "./RunningStreams.ts"
+import { Sessions } from "./Sessions.ts"
+import type { StreamFailure, StreamOutcome } from "./StreamSpec.ts"
 
 /**
  * What is known of a call besides its request.
@@ -140,6 +144,10 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     events,
     turn
   })
+  const sessions = yield* Effect.serviceOption(Sessions)
+  const replicas = Option.isNone(sessions)
+    ? undefined
+    : yield* Replicas.make({ sessions: sessions.value, streams, events, revision: sync.revision })
   let draining = false
 
   const drain = yield* Effect.cached(Effect.suspend(() => {
@@ -157,11 +165,28 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     yield* known(patience)
     const offered = yield* discovery.offer(patience)
     const requested = yield* streams.list
+    const elsewhere = replicas === undefined ? new Set<string>() : yield* replicas.running
     const { discovered, others } = Discovery.match(requested.map(({ spec }) => spec), offered)
     return [
-      ...requested.map(({ spec, state }) => Payload.ofSpec(spec, state._tag === "Running", discovered.has(spec.id))),
+      ...requested.map(({ spec, state }) =>
+        Payload.ofSpec(spec, state._tag === "Running" || elsewhere.has(spec.id), discovered.has(spec.id))
+      ),
       ...others.map((stream) => Payload.ofStream({ ...stream, channel: "", subscribed: false, discovered: true }))
     ]
+  })
+
+  /** Asks those who run the streams that this replica leaves to others. */
+  const ofOthers = Effect.fnUntraced(function*(outcomes: ReadonlyArray<StreamOutcome>, timeout: Duration.Duration) {
+    const ids = outcomes.flatMap(({ _tag, streamId }) => _tag === "Standby" ? [streamId] : [])
+    if (replicas === undefined || ids.length === 0) return outcomes
+    const told = yield* replicas.outcomes(ids, timeout)
+    return outcomes.map((outcome): StreamOutcome => {
+      const { streamId } = outcome
+      if (outcome._tag !== "Standby") return outcome
+      if (!told.has(streamId)) return { _tag: "Failed", streamId, failure: nobodyTells(streamId, timeout) }
+      const failure = told.get(streamId)
+      return failure === undefined ? { _tag: "Running", streamId } : { _tag: "Failed", streamId, failure }
+    })
   })
 
   const apply = Effect.fnUntraced(function*(accepted: Payload.Accepted, timeout: Duration.Duration) {
@@ -172,7 +197,8 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
       : restart
       ? yield* streams.restart({ timeout })
       : []
-    const failed = outcomes.flatMap((outcome) =>
+    const told = yield* ofOthers(outcomes, timeout)
+    const failed = told.flatMap((outcome) =>
       outcome._tag === "Failed" ? [failedStream(outcome.streamId, outcome.failure)] : []
     )
     if (Arr.isArrayNonEmpty(failed)) return yield* new StreamsFailed({ asked: outcomes.length, failed })
@@ -215,11 +241,17 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
 
     getEvents: Effect.fn("ConnectorService.getEvents")(function*(request) {
       yield* checkId(request.connectorId)
-      return yield* events.snapshot
+      return yield* replicas === undefined ? events.snapshot : replicas.events
     }),
 
     drain
   }
+})
+
+const nobodyTells = (id: string, within: Duration.Duration): StreamFailure => ({
+  tag: "StartTimeout",
+  code: "DEADLINE_EXCEEDED",
+  message: `no replica has told of stream ${quote(id)} within ${Duration.format(within)}; it goes on starting`
 })
 
 const patienceOf = (call: Call | undefined): Duration.Duration =>

@@ -91,6 +91,8 @@ const deliverNext = (
   const { report } = stream
   let batch: ReadonlyArray<Delivery.Outgoing> = []
   return Effect.suspend(() => {
+    // Another replica may have begun to deliver: this one is about to be stopped.
+    if (stream.transport.isLost) return Effect.never
     batch = queue.begin(count)
     return Arr.isReadonlyArrayNonEmpty(batch) ? deliver(batch) : Effect.succeed(Delivery.delivered)
   }).pipe(Effect.matchCauseEffect({

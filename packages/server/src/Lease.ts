@@ -82,9 +82,12 @@ export interface Held {
 export class Lease extends Context.Service<Lease, {
   /**
    * Waits until this process holds the lease. Released with the scope. One caller at a time: others of this process wait
-   * too.
+   * too. `onWaiting` is run once, when it is found that another replica holds it.
    */
-  readonly acquire: (name: string) => Effect.Effect<Held, never, Scope.Scope>
+  readonly acquire: (
+    name: string,
+    options?: { readonly onWaiting?: Effect.Effect<void> }
+  ) => Effect.Effect<Held, never, Scope.Scope>
   /** Fails with `NotHolder` unless the token is that of the holder of now, whoever it is. */
   readonly verify: (name: string, token: number) => Effect.Effect<void, NotHolder | StateError>
   /** The token of the holder of now. */
@@ -162,15 +165,25 @@ export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions> = E
     return Option.map(lives, () => found.revision)
   })
 
-  const wait = (name: string, restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>) =>
+  const wait = (
+    name: string,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
+    onWaiting: Effect.Effect<void>
+  ) =>
     Effect.gen(function*() {
+      let told = false
       while (true) {
         const session = yield* restore(sessions.own)
         const changed = sessions.changed(keyOf(name))
         const token = yield* Effect.result(take(name, session))
         if (Result.isFailure(token)) {
           yield* Effect.annotateLogs(Effect.logDebug("cannot take a lease", token.failure), { lease: name, instance })
-        } else if (Option.isSome(token.success) && session.isAlive()) return { session, token: token.success.value }
+        } else if (Option.isSome(token.success) && session.isAlive()) {
+          return { session, token: token.success.value }
+        } else if (!told && sessions.heard(keyOf(name)) !== undefined) {
+          told = true
+          yield* onWaiting
+        }
         yield* restore(Effect.timeoutOption(Effect.raceFirst(changed, session.lost), lookAgain))
       }
     })
@@ -192,10 +205,10 @@ export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions> = E
   }
 
   return {
-    acquire: Effect.fn("Lease.acquire")(function*(name) {
+    acquire: Effect.fn("Lease.acquire")(function*(name, { onWaiting = Effect.void } = {}) {
       yield* takeTurn(name)
       const { session, token } = yield* Effect.uninterruptibleMask((restore) =>
-        Effect.acquireRelease(wait(name, restore), (had) => release(name, had))
+        Effect.acquireRelease(wait(name, restore, onWaiting), (had) => release(name, had))
       )
       const taken = Deferred.makeUnsafe<void>()
       yield* Effect.forkScoped(Effect.andThen(watch(keyOf(name), token), Deferred.succeed(taken, undefined)))

@@ -59,7 +59,7 @@ const inFlight = gauge(
   "Messages that were taken, from outside or from the channel, and are not done with."
 )
 
-const states: ReadonlyArray<StreamState["_tag"]> = ["Starting", "Running", "Retrying", "Halted", "Done"]
+const states: ReadonlyArray<StreamState["_tag"]> = ["Starting", "Running", "Retrying", "Halted", "Done", "Standby"]
 
 type Count = keyof StreamStats
 

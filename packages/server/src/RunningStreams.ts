@@ -17,6 +17,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { Lease } from "./Lease.ts"
+import * as Ordering from "./Ordering.ts"
 import { Positions } from "./Positions.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
@@ -89,6 +91,8 @@ export interface Options {
   readonly connectorId?: string
   /** Which ingress streams pack many payloads into one message. Default: none. */
   readonly packing?: StreamPacking.Options | undefined
+  /** Which egress streams one replica alone runs, where there is a `Lease`. Default: none over core NATS. */
+  readonly ordering?: Ordering.Options | undefined
 }
 
 /**
@@ -133,6 +137,13 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     connection,
     packingOf: StreamPacking.make(options.packing),
     clock,
+    leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
+      onNone: () => () => undefined,
+      onSome: (lease) => (spec) =>
+        Ordering.isExclusive(options.ordering ?? {}, spec)
+          ? (onWaiting) => lease.acquire(spec.id, { onWaiting })
+          : undefined
+    }),
     positions: Option.getOrUndefined(yield* Effect.serviceOption(Positions)),
     desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
   }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))

@@ -19,6 +19,7 @@ export type StreamPhase =
   | { readonly _tag: "Retrying"; readonly failure: StreamFailure; readonly nextAt: number }
   | { readonly _tag: "Halted"; readonly failure: StreamFailure }
   | { readonly _tag: "Done" }
+  | { readonly _tag: "Standby" }
 
 /**
  * A fault as it is told to who asked for the stream.
@@ -70,6 +71,8 @@ export const outcome = (streamId: string, state: StreamState): StreamOutcome | u
     case "Running":
     case "Done":
       return { _tag: "Running", streamId }
+    case "Standby":
+      return { _tag: "Standby", streamId }
     case "Retrying":
     case "Halted":
       return { _tag: "Failed", streamId, failure: state.failure }

@@ -87,6 +87,12 @@ export class StreamReport {
     return Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamDone, this.occurrence()))
   })
 
+  /** Another replica runs the stream: it is that one's to tell. */
+  readonly standby = Effect.suspend(() => {
+    this.status = "none"
+    return Effect.andThen(this.clearAll, this.desk.events.removeStream(this.streamId))
+  })
+
   /** The stream failed and is tried again. */
   failed(fault: Fault, row: Row): Effect.Effect<void> {
     const changed = this.status !== "unhealthy"

@@ -19,6 +19,7 @@ import { Backoff } from "./Backoff.ts"
 import * as ConfirmedPump from "./ConfirmedPump.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
+import type { Held } from "./Lease.ts"
 import * as LossyPump from "./LossyPump.ts"
 import type { Positions } from "./Positions.ts"
 import type { SourcePosition } from "./SourcePosition.ts"
@@ -50,17 +51,27 @@ export interface Environment {
   readonly packingOf: (streamId: string) => Packing.Packing | undefined
   readonly clock: Clock.Clock
   readonly desk: Desk
+  /** How a stream gets the lease that it runs by; `onWaiting` is run when another replica holds it. Absent: by none. */
+  readonly leaseOf: (
+    spec: StreamSpec
+  ) => ((onWaiting: Effect.Effect<void>) => Effect.Effect<Held, never, Scope.Scope>) | undefined
   /** Where positions outlive the process. Absent: nowhere. */
   readonly positions: Positions["Service"] | undefined
 }
 
 /** From one start to its end: by itself, or because it was told to. */
 interface Run {
-  readonly stream: Supervision
-  readonly subscription: EgressSubscription
   readonly fiber: Fiber.Fiber<void>
+  /** Absent while it waits for its turn, or for its lease. */
+  term: Term | undefined
   /** It was told to stop. */
   stopping: boolean
+}
+
+/** What has the channel in hand: for as long as the stream runs, or holds its lease. */
+interface Term {
+  readonly stream: Supervision
+  readonly subscription: EgressSubscription
   /** Between the opening and the end of a try: something may be in hand. */
   pumping: boolean
 }
@@ -134,32 +145,16 @@ export class StreamRunner {
 
   /** Starts when all of `after` have ended. */
   start(after: ReadonlyArray<Fiber.Fiber<unknown>>): void {
-    const { clock, connection, desk, failures, instance } = this.environment
+    // One that is done or halted may still hold its lease.
+    this.current?.fiber.interruptUnsafe()
     this.phase = { _tag: "Starting" }
     this.settled = Deferred.makeUnsafe()
-    const packing = this.environment.packingOf(this.spec.id)
-    const stream: Supervision = {
-      instance,
-      streamId: this.spec.id,
-      transport: new StreamTransport(connection, this.spec.channel, { onUncertain: this.counts.onUncertain, packing }),
-      report: this.report,
-      failures,
-      clock,
-      draining: Deferred.makeUnsafe(),
-      backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
-      well: this.well
-    }
-    const subscription = new EgressSubscription(stream)
     const program = Effect.yieldNow.pipe(
       Effect.andThen(Fiber.awaitAll(after)),
-      Effect.andThen(Effect.suspend(() => {
-        this.report.counts = this.counts
-        return this.attempts(run)
-      })),
-      Effect.catchDefect(this.broken),
-      Effect.ensuring(Effect.andThen(subscription.close, stream.transport.revoke))
+      Effect.andThen(Effect.suspend(() => this.terms(run))),
+      Effect.catchDefect(this.broken)
     )
-    const run: Run = { stream, subscription, fiber: desk.runFork(program), stopping: false, pumping: false }
+    const run: Run = { fiber: this.environment.desk.runFork(program), term: undefined, stopping: false }
     this.current = run
   }
 
@@ -170,7 +165,7 @@ export class StreamRunner {
     run.stopping = true
     // There is nothing more to wait for.
     Deferred.doneUnsafe(this.settled, Exit.void)
-    this.environment.desk.runFork(run.stream.transport.revoke)
+    if (run.term !== undefined) this.environment.desk.runFork(run.term.stream.transport.revoke)
     run.fiber.interruptUnsafe()
   }
 
@@ -178,8 +173,72 @@ export class StreamRunner {
   drain(): void {
     const run = this.current
     if (run === undefined || run.stopping) return
-    if (run.pumping || run.subscription.isOpen) Deferred.doneUnsafe(run.stream.draining, Exit.void)
-    else this.stop()
+    const { term } = run
+    if (term !== undefined && (term.pumping || term.subscription.isOpen)) {
+      Deferred.doneUnsafe(term.stream.draining, Exit.void)
+    } else this.stop()
+  }
+
+  /** One term; or, by lease, one after the other: when it is lost, until it is had again. */
+  private readonly terms = Effect.fnUntraced({ self: this }, function*(run: Run) {
+    const acquire = this.environment.leaseOf(this.spec)
+    if (acquire === undefined) return yield* this.term(run, undefined)
+    const onWaiting = Effect.suspend(() => {
+      this.enter({ _tag: "Standby" })
+      return this.report.standby
+    })
+    while (true) {
+      const ended = yield* Effect.scoped(Effect.flatMap(acquire(onWaiting), (held) => {
+        this.phase = { _tag: "Starting" }
+        return this.held(run, held)
+      }))
+      if (ended) return
+      this.phase = { _tag: "Starting" }
+      yield* this.report.standby
+    }
+  })
+
+  /** Until the lease is lost, or there is nothing more to hold it for. */
+  private held(run: Run, held: Held): Effect.Effect<boolean> {
+    const lost = Effect.andThen(
+      held.lost,
+      // First of all: what ends after it cannot be heard of.
+      Effect.suspend(() => run.term?.stream.transport.revoke ?? Effect.void)
+    )
+    // What is done, or given up, is not for another replica to begin.
+    const kept = Effect.flatMap(this.term(run, held), (drained) => drained ? Effect.succeed(true) : Effect.never)
+    return Effect.raceFirst(kept, Effect.as(lost, false))
+  }
+
+  /** True when it ended since it was told to drain. */
+  private term(run: Run, held: Held | undefined): Effect.Effect<boolean> {
+    const { clock, connection, failures, instance } = this.environment
+    const packing = this.environment.packingOf(this.spec.id)
+    const stream: Supervision = {
+      instance,
+      streamId: this.spec.id,
+      transport: new StreamTransport(connection, this.spec.channel, {
+        onUncertain: this.counts.onUncertain,
+        packing,
+        held
+      }),
+      report: this.report,
+      failures,
+      clock,
+      draining: Deferred.makeUnsafe(),
+      backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
+      well: this.well
+    }
+    const term: Term = { stream, subscription: new EgressSubscription(stream), pumping: false }
+    run.term = term
+    this.report.counts = this.counts
+    return this.attempts(term).pipe(
+      Effect.ensuring(Effect.andThen(term.subscription.close, stream.transport.revoke)),
+      Effect.map(() => Deferred.isDoneUnsafe(stream.draining)),
+      Effect.ensuring(Effect.sync(() => {
+        if (run.term === term) run.term = undefined
+      }))
+    )
   }
 
   /** The connection was lost or found while the stream was open. */
@@ -190,50 +249,50 @@ export class StreamRunner {
     return this.report.isTroubled ? this.well : Effect.void
   }
 
-  private readonly attempts = Effect.fnUntraced({ self: this }, function*(run: Run) {
+  private readonly attempts = Effect.fnUntraced({ self: this }, function*(term: Term) {
     while (true) {
-      const exit = yield* Effect.exit(Effect.scoped(this.attempt(run)))
-      run.pumping = false
+      const exit = yield* Effect.exit(Effect.scoped(this.attempt(term)))
+      term.pumping = false
       // Given up in place.
       if (this.phase._tag === "Halted") return
-      const draining = Deferred.isDoneUnsafe(run.stream.draining)
+      const draining = Deferred.isDoneUnsafe(term.stream.draining)
       if (Exit.isSuccess(exit)) {
         if (!draining) yield* this.report.done
         return this.enter({ _tag: "Done" })
       }
       // What the source had given is settled by now, or the sink has had all that came. There is nothing else to finish.
-      if (draining && (this.spec.direction === "INGRESS" || run.subscription.isFinished)) {
+      if (draining && (this.spec.direction === "INGRESS" || term.subscription.isFinished)) {
         return this.enter({ _tag: "Done" })
       }
-      const fault = yield* fromCause(exit.cause, run.stream.failures, this.spec.id)
+      const fault = yield* fromCause(exit.cause, term.stream.failures, this.spec.id)
       if (!(yield* this.backOff(fault))) return
     }
   })
 
-  private attempt(run: Run): Effect.Effect<void, Connector.Tagged, Scope.Scope> {
+  private attempt(term: Term): Effect.Effect<void, Connector.Tagged, Scope.Scope> {
     const { bound } = this.environment
     const { channel, direction, id, parameters } = this.spec
     const asked = { id, channel, parameters, config: bound.config }
     return Effect.andThen(
       // What a subscription has brought can be delivered without the broker.
-      run.subscription.isOpen ? Effect.void : run.stream.transport.requireConnected,
+      term.subscription.isOpen ? Effect.void : term.stream.transport.requireConnected,
       direction === "INGRESS"
         ? Option.match(bound.ingress, {
           onNone: () => unsupported,
-          onSome: (open) => this.ingress(run, () => open(asked))
+          onSome: (open) => this.ingress(term, () => open(asked))
         })
         : Option.match(bound.egress, {
           onNone: () => unsupported,
-          onSome: (open) => this.egress(run, () => open(asked))
+          onSome: (open) => this.egress(term, () => open(asked))
         })
     )
   }
 
-  private ingress(run: Run, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
+  private ingress(term: Term, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
       const source = yield* Spans.opening(this.spec, Effect.tap(Effect.suspend(open), (source) => this.located(source)))
-      yield* this.opened(run)
-      yield* Spans.running(this.spec, this.counts, this.environment.bound.within(this.pump(source, run)))
+      yield* this.opened(term)
+      yield* Spans.running(this.spec, this.counts, this.environment.bound.within(this.pump(source, term)))
     })
   }
 
@@ -244,7 +303,7 @@ export class StreamRunner {
       : Effect.void
   }
 
-  private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Run) {
+  private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Term) {
     switch (source._tag) {
       case "Lossy":
         return LossyPump.run(source, stream)
@@ -255,20 +314,20 @@ export class StreamRunner {
     }
   }
 
-  private egress(run: Run, open: () => Opening<Delivery.Sink<Connector.Tagged, Scope.Scope>>) {
+  private egress(term: Term, open: () => Opening<Delivery.Sink<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
       const [sink, queue] = yield* Spans.opening(
         this.spec,
-        Effect.all([Effect.suspend(open), run.subscription.open])
+        Effect.all([Effect.suspend(open), term.subscription.open])
       )
-      yield* this.opened(run)
-      const delivering = EgressPump.run(sink, queue, run.subscription, run.stream)
+      yield* this.opened(term)
+      const delivering = EgressPump.run(sink, queue, term.subscription, term.stream)
       yield* Spans.running(this.spec, this.counts, this.environment.bound.within(delivering))
     })
   }
 
-  private readonly opened = Effect.fnUntraced({ self: this }, function*(run: Run) {
-    run.pumping = true
+  private readonly opened = Effect.fnUntraced({ self: this }, function*(term: Term) {
+    term.pumping = true
     const now = this.environment.desk.now()
     this.backoff.healthy(now)
     // First the event, then the outcome: who has the reply finds both.
@@ -306,7 +365,7 @@ export class StreamRunner {
 
   /** A stream that is to finish what it took does not sleep away the time there is for that. */
   private pause(millis: number): Effect.Effect<void> {
-    const draining = this.current?.stream.draining
+    const draining = this.current?.term?.stream.draining
     if (draining === undefined) return Effect.sleep(millis)
     const hurried = Effect.sleep(Math.min(millis, hurriedMillis))
     return Effect.raceFirst(Effect.sleep(millis), Effect.andThen(Deferred.await(draining), hurried))

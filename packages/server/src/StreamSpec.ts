@@ -55,6 +55,8 @@ export type Code = Failure.Code
 export type StreamOutcome =
   | { readonly _tag: "Running"; readonly streamId: string }
   | { readonly _tag: "Failed"; readonly streamId: string; readonly failure: StreamFailure }
+  /** It is another replica that knows. */
+  | { readonly _tag: "Standby"; readonly streamId: string }
 
 /**
  * What a stream is doing now.
@@ -73,6 +75,8 @@ export type StreamState =
   | { readonly _tag: "Halted"; readonly failure: StreamFailure }
   /** Its source ended by itself. */
   | { readonly _tag: "Done" }
+  /** Another replica holds its lease and runs it; this one does when that one does no more. */
+  | { readonly _tag: "Standby" }
 
 /**
  * What went through one stream since it was asked for with its direction: over its retries and restarts. Kept for five

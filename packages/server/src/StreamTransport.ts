@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Lease from "./Lease.ts"
 import * as Messages from "./Messages.ts"
 import { TransportFailed } from "./StreamFault.ts"
 
@@ -68,6 +69,8 @@ const lostOf = (status: Transport.ConnectionStatus): TransportError.TransportErr
 export interface Options extends Transport.PublishOptions {
   /** Default: each payload is a message of its own. */
   readonly packing?: Packing.Packing | undefined
+  /** The lease that the stream runs by. Default: it needs none. */
+  readonly held?: Lease.Held | undefined
 }
 
 /**
@@ -76,7 +79,8 @@ export interface Options extends Transport.PublishOptions {
  * **Details**
  *
  * Once revoked it unsubscribes, and publishes and confirms nothing any more: whoever tries is interrupted. So a stream
- * whose code goes on after it was told to stop cannot be heard of.
+ * whose code goes on after it was told to stop cannot be heard of. Nor is one whose lease is lost: whoever tries waits
+ * until it is stopped, which is about to happen.
  *
  * @category models
  * @since 0.1.0
@@ -88,19 +92,27 @@ export class StreamTransport {
   readonly channel: Channel.ChannelName
   /** By which limits payloads are packed into messages; `undefined`: each is a message of its own. */
   readonly packing: Packing.Packing | undefined
+  /** The lease that the stream runs by. */
+  readonly held: Lease.Held | undefined
   private readonly options: Transport.PublishOptions
   private ended = false
 
   constructor(connection: Connection, channel: Channel.ChannelName, options: Options = {}) {
-    const { onUncertain, packing } = options
+    const { held, onUncertain, packing } = options
     this.connection = connection
     this.channel = channel
     this.packing = packing
+    this.held = held
     this.options = onUncertain === undefined ? {} : { onUncertain }
   }
 
   get revoked(): boolean {
     return this.ended
+  }
+
+  /** Whether another replica may act in this one's place: at once to be asked before each act. */
+  get isLost(): boolean {
+    return this.held !== undefined && !this.held.isHeld()
   }
 
   /** Takes the transport away, at once, then waits until it is unsubscribed. */
@@ -126,11 +138,13 @@ export class StreamTransport {
 
   /** As the transport's `publishAll`. */
   publishAll(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+    if (this.isLost) return Effect.never
     return this.ended ? Effect.interrupt : this.connection.transport.publishAll(this.channel, messages, this.options)
   }
 
   /** As the transport's `publishConfirmed`. */
   publishConfirmed(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+    if (this.isLost) return Effect.never
     return this.ended
       ? Effect.interrupt
       : this.connection.transport.publishConfirmed(this.channel, messages, this.options)

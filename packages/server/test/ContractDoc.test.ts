@@ -40,6 +40,7 @@ describe("docs/contract.md", () => {
         setPayload: "perKind",
         reflection: true,
         packing: undefined,
+        ordering: undefined,
         tls: undefined
       })
       assert.deepStrictEqual(
@@ -48,7 +49,8 @@ describe("docs/contract.md", () => {
           KPS_ERRORS: "grpc",
           KPS_SET_PAYLOAD: "replaceAll",
           KPS_REFLECTION: "off",
-          KPS_PACKING: "on"
+          KPS_PACKING: "on",
+          KPS_ORDERING: "strict"
         }),
         {
           connectorId: "c",
@@ -56,6 +58,7 @@ describe("docs/contract.md", () => {
           setPayload: "replaceAll",
           reflection: false,
           packing: { all: "on", streams: {} },
+          ordering: { all: "strict" },
           tls: undefined
         }
       )

@@ -123,9 +123,9 @@ export const statsOf = (id: string) =>
 /** `a running`, `b DEADLINE_EXCEEDED StartTimeout`. */
 export const told = (outcomes: ReadonlyArray<StreamOutcome>) =>
   outcomes.map((outcome) =>
-    outcome._tag === "Running"
-      ? `${outcome.streamId} running`
-      : `${outcome.streamId} ${outcome.failure.code} ${outcome.failure.tag}`
+    outcome._tag === "Failed"
+      ? `${outcome.streamId} ${outcome.failure.code} ${outcome.failure.tag}`
+      : `${outcome.streamId} ${outcome._tag.toLowerCase()}`
   )
 
 /** Texts of what is published on a channel from now on, as it comes. */

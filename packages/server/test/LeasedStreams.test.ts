@@ -1,0 +1,211 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Delivery } from "@kps/connector"
+import { Deferred, Effect, Layer, Queue, Stream } from "effect"
+import { Lease } from "../src/Lease.ts"
+import * as RunningStreams from "../src/RunningStreams.ts"
+import {
+  apply,
+  bytes,
+  collect,
+  egress,
+  type Hooks,
+  layer,
+  publish,
+  settle,
+  spec,
+  stateOf,
+  statuses,
+  text,
+  until
+} from "./streams.ts"
+
+/** A lease in the hands of the test: given, doubtful (as after a pause of the process), lost. */
+class Hand {
+  private held = false
+  private gone = Deferred.makeUnsafe<void>()
+  private readonly waiting: Array<() => void> = []
+  tokens = 0
+  released = 0
+
+  readonly layer = Layer.succeed(
+    Lease,
+    Lease.of({
+      acquire: (name, { onWaiting = Effect.void } = {}) =>
+        Effect.acquireRelease(
+          Effect.gen({ self: this }, function*() {
+            yield* onWaiting
+            yield* Effect.callback<void>((resume) => void this.waiting.push(() => resume(Effect.void)))
+            const gone = this.gone
+            return { name, token: ++this.tokens, isHeld: () => this.held, lost: Deferred.await(gone) }
+          }),
+          () => Effect.sync(() => this.released++),
+          { interruptible: true }
+        ),
+      verify: () => Effect.void,
+      holder: () => Effect.succeedNone
+    })
+  )
+
+  /** To who waits for it by now. */
+  readonly give = Effect.andThen(
+    settle,
+    Effect.sync(() => {
+      this.held = true
+      this.waiting.shift()?.()
+    })
+  )
+
+  readonly doubt = Effect.sync(() => {
+    this.held = false
+  })
+
+  readonly lose = Effect.suspend(() => {
+    this.held = false
+    const before = this.gone
+    this.gone = Deferred.makeUnsafe()
+    return Deferred.succeed(before, undefined)
+  })
+}
+
+const leased = (hooks: Hooks, hand: Hand, options: RunningStreams.Options = {}) =>
+  Layer.provide(layer(hooks, options), hand.layer)
+
+/** A source of what the test puts into it. */
+const fed = Effect.map(Queue.unbounded<string>(), (queue) => ({
+  feed: (...texts: ReadonlyArray<string>) => Queue.offerAll(queue, texts),
+  lossy: { ingress: () => Effect.succeed(Delivery.lossy(Stream.map(Stream.fromQueue(queue), bytes))) } satisfies Hooks,
+  acknowledged: (acks: Array<string>): Hooks => ({
+    ingress: () =>
+      Effect.succeed(Delivery.acknowledged(Stream.map(Stream.fromQueue(queue), (one) => ({
+        payloads: [bytes(one)] as const,
+        ack: Effect.sync(() => acks.push(one))
+      }))))
+  })
+}))
+
+describe("A stream that runs by a lease", () => {
+  it.effect("stands by without it, runs with it, and stands by again when it is lost", () =>
+    Effect.gen(function*() {
+      const hand = new Hand()
+      const { feed, lossy } = yield* fed
+      yield* Effect.gen(function*() {
+        const seen = yield* collect("ch.1")
+        const [outcome] = yield* apply([spec("1")])
+        assert.strictEqual(outcome?._tag, "Standby")
+        assert.strictEqual(yield* stateOf("1"), "Standby")
+        yield* feed("a")
+        yield* settle
+        assert.deepStrictEqual(seen, [])
+
+        yield* hand.give
+        yield* until("a", () => seen.length === 1)
+        assert.strictEqual(yield* stateOf("1"), "Running")
+        assert.deepStrictEqual(yield* statuses, ["1 streamHealthy"])
+
+        yield* hand.lose
+        yield* settle
+        assert.strictEqual(yield* stateOf("1"), "Standby")
+        yield* feed("b")
+        yield* settle
+        assert.deepStrictEqual(seen, ["a"])
+
+        yield* hand.give
+        yield* until("b", () => seen.length === 2)
+        assert.strictEqual(hand.tokens, 2)
+      }).pipe(Effect.scoped, Effect.provide(leased(lossy, hand)))
+      assert.strictEqual(hand.released, 2)
+    }))
+
+  for (const kind of ["lossy", "acknowledged"] as const) {
+    it.effect(`publishes nothing when it may be lost, before that is known: ${kind}`, () =>
+      Effect.gen(function*() {
+        const hand = new Hand()
+        const acks: Array<string> = []
+        const source = yield* fed
+        yield* Effect.gen(function*() {
+          const seen = yield* collect("ch.1")
+          yield* apply([spec("1")])
+          yield* hand.give
+          yield* source.feed("a")
+          yield* until("a", () => seen.length === 1)
+          yield* hand.doubt
+          yield* source.feed("b")
+          yield* settle
+
+          assert.deepStrictEqual(seen, ["a"])
+          yield* hand.lose
+          yield* settle
+          assert.deepStrictEqual(seen, ["a"])
+          assert.strictEqual(yield* stateOf("1"), "Standby")
+          if (kind === "acknowledged") assert.deepStrictEqual(acks, ["a"])
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(leased(kind === "lossy" ? source.lossy : source.acknowledged(acks), hand))
+        )
+      }))
+  }
+
+  it.effect("delivers nothing when it may be lost, before that is known", () => {
+    const hand = new Hand()
+    const delivered: Array<string> = []
+    const hooks: Hooks = {
+      egress: () =>
+        Effect.succeed(Delivery.sink({
+          idempotent: true,
+          deliver: (batch) => Effect.sync(() => delivered.push(...batch.map(({ payload }) => text(payload))))
+        }))
+    }
+    return Effect.gen(function*() {
+      yield* apply([egress("1")])
+      assert.strictEqual(yield* stateOf("1"), "Standby")
+      yield* hand.give
+      yield* settle
+      yield* publish("ch.1", ["a"])
+      yield* until("a", () => delivered.length === 1)
+      yield* hand.doubt
+      yield* publish("ch.1", ["b"])
+      yield* settle
+      assert.deepStrictEqual(delivered, ["a"])
+      yield* hand.lose
+      yield* settle
+      assert.strictEqual(yield* stateOf("1"), "Standby")
+    }).pipe(Effect.provide(leased(hooks, hand, { ordering: { all: "strict" } })))
+  })
+
+  it.effect("needs none as an egress stream without strict order", () => {
+    const hand = new Hand()
+    return Effect.gen(function*() {
+      yield* apply([egress("1"), egress("2")])
+      assert.deepStrictEqual([yield* stateOf("1"), yield* stateOf("2")], ["Running", "Standby"])
+    }).pipe(Effect.provide(leased({}, hand, { ordering: { streams: { 2: "strict" } } })))
+  })
+
+  it.effect("ends at once when it is removed or drained while it stands by, and holds nothing then", () => {
+    const hand = new Hand()
+    return Effect.gen(function*() {
+      const streams = yield* RunningStreams.RunningStreams
+      yield* apply([spec("1"), spec("2")])
+      yield* apply([spec("2")])
+      assert.strictEqual(yield* stateOf("1"), undefined)
+      yield* streams.drain({ timeout: "1 hour" })
+      yield* hand.give
+      yield* settle
+      assert.deepStrictEqual([hand.tokens, hand.released], [0, 0])
+    }).pipe(Effect.provide(leased({}, hand)))
+  })
+
+  it.effect("gives it back when it has drained", () =>
+    Effect.gen(function*() {
+      const hand = new Hand()
+      const { feed, lossy } = yield* fed
+      yield* Effect.gen(function*() {
+        const streams = yield* RunningStreams.RunningStreams
+        yield* apply([spec("1")])
+        yield* hand.give
+        yield* settle
+        yield* feed("a")
+        yield* streams.drain({ timeout: "1 hour" })
+        assert.strictEqual(hand.released, 1)
+      }).pipe(Effect.provide(leased(lossy, hand)))
+    }))
+})
