@@ -57,12 +57,12 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       const publishing = yield* Effect.forkScoped(
         Effect.forever(Effect.andThen(look.publish(channel, "other"), Effect.sync(() => others++)))
       )
-      yield* transport.publishConfirmed(channel, texts("a", 20_000))
+      yield* transport.publishConfirmed(channel, texts("a", 8000))
       yield* Fiber.interrupt(publishing)
       const stored = yield* look.textsIn(stream)
       const stats = yield* jetStream.stats
 
-      assert.deepStrictEqual(stored.filter((text) => text.startsWith("a")), named("a", 20_000))
+      assert.deepStrictEqual(stored.filter((text) => text.startsWith("a")), named("a", 8000))
       assert.isAtLeast(others, 2)
       assert.isAtLeast(stats.resyncs, 1)
       assert.isAtLeast(stats.foreign, 1)
@@ -128,13 +128,13 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
         const server = yield* NatsServer.make({ jetstream: true })
         const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
         yield* transport.publishConfirmed(channel, texts("first", 1))
-        const publishing = yield* Effect.forkScoped(transport.publishConfirmed(channel, texts("a", 30_000)))
+        const publishing = yield* Effect.forkScoped(transport.publishConfirmed(channel, texts("a", 12_000)))
         let killed = 0
         for (let round = 0; round < 3; round++) {
           const { published } = yield* transport.stats
           yield* until(
             "some more went",
-            Effect.map(transport.stats, (stats) => stats.published > Math.min(published + 3000, 30_000))
+            Effect.map(transport.stats, (stats) => stats.published > Math.min(published + 1500, 12_000))
           )
           if ((yield* transport.stats).unconfirmedBytes > 0) killed++
           yield* server.kill()
@@ -147,7 +147,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
         const stored = yield* look.textsIn(stream)
 
         assert.isAtLeast(killed, 1)
-        assert.deepStrictEqual(stored.slice(1), named("a", 30_000))
+        assert.deepStrictEqual(stored.slice(1), named("a", 12_000))
         assert.isAtLeast((yield* jetStream.stats).resent, 1)
       }),
     60_000

@@ -90,6 +90,7 @@ export class Link {
       ? FastPath.install(this.client, { onFailure: (cause) => this.end(cause), onRoom: () => this.wake() })
       : undefined
     this.path = fast !== undefined && Result.isSuccess(fast) ? fast.success : DataPath.client(this.client)
+    DataPath.register(this.client, this.path)
     this.pathProblem = fast !== undefined && Result.isFailure(fast) ? fast.failure : undefined
     void this.client.closed().then((cause) => this.end(cause))
     void this.listen()

@@ -34,7 +34,7 @@ export const cases = (it: It): void => {
       yield* transport.publishAll(channel, numbered(20_000))
 
       assert.deepStrictEqual(yield* Fiber.join(received), numbered(20_000).map(read))
-    }))
+    }), 30_000)
 
   it.effect("keeps payloads apart and in order, empty ones too, and messages without any", () =>
     Effect.gen(function*() {
@@ -154,7 +154,7 @@ export const cases = (it: It): void => {
       yield* transport.publishAll(freshChannel(), numbered(50_000))
 
       assert.isAtLeast(turns, 5)
-    }))
+    }), 30_000)
 
   it.effect("publishes nothing for no messages", () =>
     Effect.gen(function*() {

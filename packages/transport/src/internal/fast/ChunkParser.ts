@@ -93,7 +93,10 @@ export class ChunkParser {
       }
       // longer numbers are not exact, and no server's
       if (i >= length || bytes[i] !== space || i - sidAt > 9) return position
-      const sizeAt = ++i
+      i++
+      // JetStream's acknowledgements have room for a subject to reply to, and none
+      if (bytes[i] === space) i++
+      const sizeAt = i
       let size = 0
       while (i < length && (digit = bytes[i]! - 48) >= 0 && digit <= 9) {
         size = size * 10 + digit

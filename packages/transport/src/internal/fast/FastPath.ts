@@ -58,9 +58,14 @@ export const install = (
         protocol.outMsgs++
         protocol.outBytes += byteLength
       },
-      feed: (subscription, inbox) => {
+      publishHeaded: (channel, reply, headers, body) => {
+        if (protocol.outbound.byteLength > 0) protocol.flushPending()
+        protocol.outMsgs++
+        protocol.outBytes += writer.publishHeaded(channel, reply, headers, body)
+      },
+      feed: (subscription, taker) => {
         const sid = subscription.getID()
-        chunks.feed(sid, inbox)
+        chunks.feed(sid, taker)
         void subscription.closed.then(() => chunks.stop(sid))
       },
       close: () => writer.close()

@@ -25,6 +25,8 @@ const encoder = new TextEncoder()
 
 class Slab {
   readonly bytes: Uint8Array
+  /** The same memory, for text. */
+  readonly text: Buffer
   /** Up to here it was handed to the socket. */
   start = 0
   /** Up to here it has frames. */
@@ -34,6 +36,7 @@ class Slab {
 
   constructor(byteLength: number) {
     this.bytes = new Uint8Array(byteLength)
+    this.text = Buffer.from(this.bytes.buffer)
   }
 }
 
@@ -95,6 +98,27 @@ export class SlabWriter {
     bytes[position + 1] = lf
     slab.end = position + 2
     this.schedule()
+  }
+
+  /** Writes one message with headers, as they are on the wire. Returns its size, headers and all. */
+  publishHeaded(channel: string, reply: string, headers: string, body: Uint8Array): number {
+    const headerBytes = Buffer.byteLength(headers)
+    const byteLength = headerBytes + body.length
+    const head = `HPUB ${channel} ${reply} ${headerBytes} ${byteLength}\r\n${headers}`
+    // at most three bytes for each character
+    const need = head.length * 3 + body.length + 2
+    if (this.slab.bytes.length - this.slab.end < need) this.next(need)
+    const { slab } = this
+    const { bytes } = slab
+    let position = slab.end
+    position += slab.text.write(head, position)
+    bytes.set(body, position)
+    position += body.length
+    bytes[position] = cr
+    bytes[position + 1] = lf
+    slab.end = position + 2
+    this.schedule()
+    return byteLength
   }
 
   /** Sends bytes of somebody else's after all frames that were written before. Whether it did: else they are too many. */

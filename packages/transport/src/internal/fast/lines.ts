@@ -45,6 +45,11 @@ export const sizeOf = (bytes: Uint8Array, from: number, newline: number): number
   for (let i = first; i <= end; i++) {
     const byte = bytes[i]!
     if (byte > space) continue
+    // no subject to reply to, but room for one: so are the acknowledgements of JetStream
+    if (byte === space && i === start && ends.length === 2) {
+      start++
+      continue
+    }
     // nothing between two of them, or a control character
     if (i === start || (byte !== space && i !== end)) return -1
     ends.push(i)
@@ -53,7 +58,10 @@ export const sizeOf = (bytes: Uint8Array, from: number, newline: number): number
   // subject and sid, perhaps where to reply to, perhaps the size of the headers, the size
   const words = ends.length - (hasHeaders ? 1 : 0)
   if (words !== 3 && words !== 4) return -1
-  const word = (index: number) => number(bytes, ends[index - 1]! + 1, ends[index]!)
+  const word = (index: number) => {
+    const at = ends[index - 1]! + 1
+    return number(bytes, bytes[at] === space ? at + 1 : at, ends[index]!)
+  }
   const size = word(ends.length - 1)
   if (word(1) < 0 || size > maxSize) return -1
   const headers = hasHeaders ? word(ends.length - 2) : 0

@@ -7,10 +7,12 @@ import { createInbox, errors, type Msg, type NatsConnection, type Subscription }
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
 import { JetStreamRefused, PermissionDenied, TransportError } from "../../TransportError.ts"
+import * as DataPath from "../DataPath.ts"
 
 /** Who is told how the broker answered what it published. */
 export interface AckTaker {
-  readonly onAck: (attempt: number, number: number, message: Msg) => void
+  /** `status` is the one of an answer without a body. */
+  readonly onAck: (attempt: number, number: number, data: Uint8Array, status: number) => void
   /** The broker does not let these credentials publish on the channel. */
   readonly onDenied: (subject: string) => void
 }
@@ -23,10 +25,13 @@ export class SessionOver {
 const apiMillis = 5000
 
 const dot = 0x2e
+const space = 0x20
+const zero = 0x30
 
 export class Session {
   readonly client: NatsConnection
   readonly api: JetStreamManager
+  private readonly path: DataPath.DataPath
   private readonly inbox: string
   private readonly takers = new Map<number, AckTaker>()
   private readonly onOver = new Set<() => void>()
@@ -35,23 +40,18 @@ export class Session {
   private constructor(client: NatsConnection, api: JetStreamManager) {
     this.client = client
     this.api = api
+    this.path = DataPath.of(client)
     this.inbox = createInbox()
     const skip = this.inbox.length + 1
-    client.subscribe(`${this.inbox}.>`, {
+    const acks = client.subscribe(`${this.inbox}.>`, {
       callback: (error, message) => {
         if (error !== null) return
         // <writer>.<attempt>.<number>
-        const { subject } = message
-        let field = 0
-        const fields = [0, 0, 0]
-        for (let i = skip; i < subject.length; i++) {
-          const code = subject.charCodeAt(i)
-          if (code === dot) field++
-          else fields[field] = fields[field]! * 10 + code - 48
-        }
-        this.takers.get(fields[0]!)?.onAck(fields[1]!, fields[2]!, message)
+        const [writer, attempt, number] = message.subject.slice(skip).split(".").map(Number)
+        this.takers.get(writer ?? 0)?.onAck(attempt ?? 0, number ?? 0, message.data, message.headers?.code ?? 0)
       }
     })
+    this.path.feed(acks, { acceptRange: (bytes, start, end) => this.onFrame(bytes, start, end) })
     void client.closed().then(() => this.end())
     void this.listen()
   }
@@ -147,9 +147,14 @@ export class Session {
 
   /** The client's `publish`; whether it could be handed over. */
   publish(...args: Parameters<NatsConnection["publish"]>): boolean {
-    if (this.ended) return false
+    return this.handOver(() => this.client.publish(...args))
+  }
+
+  private handOver(publish: () => void): boolean {
+    // the fast path writes to a connection that is closed without a word
+    if (this.ended || this.client.isClosed()) return false
     try {
-      this.client.publish(...args)
+      publish()
       return true
     } catch (cause) {
       // closed, and we are told in a later turn; whatever else it says is a mistake of ours
@@ -161,6 +166,16 @@ export class Session {
     }
   }
 
+  /** Whether so much waits to be written that it is better to wait. */
+  get isFull(): boolean {
+    return this.path.isFull()
+  }
+
+  /** Hands over a message that is to be stored; whether it could be. */
+  publishStored(channel: ChannelName, reply: string, lines: string, frame: Uint8Array): boolean {
+    return this.handOver(() => this.path.publishHeaded(channel, reply, lines, frame))
+  }
+
   /** The client's `subscribe`; `undefined` when the connection is over. */
   subscribe(subject: string, callback: (error: Error | null, message: Msg) => void): Subscription | undefined {
     try {
@@ -170,6 +185,28 @@ export class Session {
       this.end()
       return undefined
     }
+  }
+
+  /**
+   * An acknowledgement as it stands in a chunk: where it was sent to is in the line before it, from its end
+   * `<number>.<attempt>.<writer>`, behind the size and the number of the subscription.
+   */
+  private onFrame(bytes: Uint8Array, start: number, end: number): void {
+    let i = start - 3
+    while (bytes[i] !== space) i--
+    while (bytes[i] === space) i--
+    while (bytes[i] !== space) i--
+    i--
+    const field = (): number => {
+      let value = 0
+      for (let unit = 1; bytes[i] !== dot; i--, unit *= 10) value += (bytes[i]! - zero) * unit
+      i--
+      return value
+    }
+    const number = field()
+    const attempt = field()
+    const writer = field()
+    this.takers.get(writer)?.onAck(attempt, number, bytes.subarray(start, end), 0)
   }
 
   private end(): void {

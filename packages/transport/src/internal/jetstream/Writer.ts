@@ -6,7 +6,6 @@
  * under the same ids. What became of messages whose answer never came is read back from the stream first; the first one
  * that is sent after that names the sequence up to which was read.
  */
-import type { Msg } from "@nats-io/transport-node"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
@@ -165,10 +164,10 @@ export class Writer implements AckTaker {
     )
   })
 
-  onAck(attempt: number, number: number, message: Msg): void {
+  onAck(attempt: number, number: number, data: Uint8Array, code: number): void {
     if (number < this.window.first || number >= this.window.end || this.state === "Failed") return
     this.progressAt = this.options.now()
-    const ack = pubAck.read(message)
+    const ack = pubAck.read(data, code)
     if (ack._tag === "Stored") this.stored(number, ack.sequence, ack.duplicate)
     // a refusal of an earlier try means nothing any more
     else if (attempt === this.attempt && this.state === "Open") this.refuse(number, ack.code, ack.problem)
@@ -268,21 +267,18 @@ export class Writer implements AckTaker {
     if (this.state !== "Open" || this.session === undefined) return
     if (this.next === this.window.first) this.progressAt = this.options.now()
     const end = this.probing ? Math.min(this.window.first + 1, this.window.end) : this.window.end
-    for (; this.next < end; this.next++) {
+    // what is on its way brings acknowledgements, and those come back here
+    for (; this.next < end && !(this.next > this.window.first && this.session.isFull); this.next++) {
       const slot = this.window.at(this.next)
       if (!slot.waiting) continue
       const lines = headers.encode(slot.lines, this.expectation)
-      const byteLength = lines.byteLength + slot.frame.byteLength
+      const byteLength = Buffer.byteLength(lines) + slot.frame.byteLength
       const limit = this.session.maxPayloadBytes
       if (byteLength > limit) {
         this.giveUp(this.next, new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) }))
         continue
       }
-      const sent = this.session.publish(channel, slot.frame, {
-        reply: `${this.replyPrefix}${this.next}`,
-        headers: headers.block(lines)
-      })
-      if (!sent) return
+      if (!this.session.publishStored(channel, `${this.replyPrefix}${this.next}`, lines, slot.frame)) return
       stats.sent++
       this.expectation = ordered ? { _tag: "LastId", id: slot.id } : headers.nothing
     }
@@ -317,10 +313,8 @@ export class Writer implements AckTaker {
       this.progress(Math.max(this.sequence, sequence))
       this.window.settle(number)
     }
-    if (this.probing) {
-      this.probing = false
-      this.send()
-    }
+    this.probing = false
+    this.send()
     this.wake()
   }
 

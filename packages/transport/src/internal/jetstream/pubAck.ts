@@ -1,6 +1,4 @@
 /** How the broker answers a publish. */
-import type { Msg } from "@nats-io/transport-node"
-
 export type PubAck =
   | { readonly _tag: "Stored"; readonly sequence: number; readonly duplicate: boolean }
   | { readonly _tag: "Refused"; readonly code: number; readonly problem: string }
@@ -43,13 +41,16 @@ interface Answer {
   readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string }
 }
 
-export const read = (message: Msg): PubAck => {
-  const { data } = message
+/** `status` is the one of an answer without a body. */
+export const read = (data: Uint8Array, status: number): PubAck => {
   const sequence = plainSequence(data)
   if (sequence >= 0) return { _tag: "Stored", sequence, duplicate: false }
   if (data.length === 0) {
-    const code = message.headers?.code ?? 0
-    return { _tag: "Refused", code, problem: code === noResponders ? "no stream answers" : "an empty answer" }
+    return {
+      _tag: "Refused",
+      code: status,
+      problem: status === noResponders ? "no stream answers" : "an empty answer"
+    }
   }
   const { duplicate = false, error, seq = 0 }: Answer = JSON.parse(new TextDecoder().decode(data))
   return error === undefined
