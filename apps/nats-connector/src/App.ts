@@ -18,9 +18,20 @@ export const layer = (settings: Settings): Layer.Layer<
   Layer.Error<ReturnType<typeof ConnectorServer.layer>>,
   Transport.Transport | LogLevels
 > => {
-  const { connectorId, errors, host, ordering, packing, port, reflection = true, secretsFolder, setPayload, tls } =
-    settings
-  const served = { connectorId, errors, host, ordering, packing, port, reflection, setPayload, tls }
+  const {
+    connectorId,
+    delivery,
+    errors,
+    host,
+    ordering,
+    packing,
+    port,
+    reflection = true,
+    secretsFolder,
+    setPayload,
+    tls
+  } = settings
+  const served = { connectorId, delivery, errors, host, ordering, packing, port, reflection, setPayload, tls }
   return ConnectorServer.layer(NatsConnector, served).pipe(
     Layer.provide(NatsConnectorLive.layer),
     Layer.provide([

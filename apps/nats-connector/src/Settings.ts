@@ -3,7 +3,7 @@
  *
  * `node:util` parses the flags; a CLI library would double the time to ready.
  */
-import { type ConnectorServer, type Ordering, type SharedState, StreamPacking } from "@kps/server"
+import { type ConnectorServer, type Ordering, type SharedState, StreamDelivery, StreamPacking } from "@kps/server"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -35,6 +35,8 @@ export interface Settings {
   readonly state?: Omit<SharedState.Options, "connectorId">
   /** Which ingress streams pack. Default: none. */
   readonly packing?: StreamPacking.Options | undefined
+  /** What becomes of what cannot be delivered. Default: in order, and tried for 60 seconds. */
+  readonly delivery?: StreamDelivery.Options | undefined
 }
 
 export type Command =
@@ -86,12 +88,16 @@ Environment:
   KPS_REFLECTION             on (default) or off: gRPC server reflection
   KPS_PACKING                off (default), on, or limits, also for single streams: many payloads in one message,
                              such as on;line-1:off or line-1:maxBytes=16384,maxPayloads=64
+  KPS_DELIVERY               strict (default) or none: whether others pass what cannot be delivered; and horizon=SECONDS
+                             (default 60) until it is a dead letter, also for single streams, such as strict;line-1:none
   KPS_STATE                  memory (default), or jetstream: what was asked for is kept, and shared by replicas
   KPS_STATE_REPLICAS         1 (default), 3 or 5: how many servers of a cluster keep it
   KPS_STATE_PREFIX           what the names of its buckets begin with; default: kps
   KPS_ORDERING               none (default) or strict: whether one replica alone runs an egress stream; one runs an
                              ingress stream in any case, where replicas share state
   KPS_LEASE_TTL              seconds that a replica that died keeps its streams; default: 10
+  KPS_DLQ_MAX_AGE            with KPS_STATE=jetstream, hours that dead letters are kept; default: 168
+  KPS_DLQ_MAX_BYTES          and bytes of them; default: 268435456
   KPS_METRICS_PORT           as --metrics-port, where that is not given
   PUSH_GW                    Prometheus push gateway for the two counters of the original SDK
   OTEL_EXPORTER_OTLP_ENDPOINT and the like
@@ -183,6 +189,8 @@ export const parse = (
   if (Result.isFailure(packing)) return usage(`KPS_PACKING: ${packing.failure}`)
   const ordering = oneOf("KPS_ORDERING", variable("KPS_ORDERING"), ["none", "strict"])
   if (Result.isFailure(ordering)) return Result.fail(ordering.failure)
+  const delivery = StreamDelivery.parse(variable("KPS_DELIVERY") ?? "strict")
+  if (Result.isFailure(delivery)) return usage(`KPS_DELIVERY: ${delivery.failure}`)
   const state = stateOf(variable)
   if (Result.isFailure(state)) return Result.fail(state.failure)
   const telemetry = variable("OTEL_SDK_DISABLED")?.toLowerCase() !== "true" &&
@@ -207,7 +215,8 @@ export const parse = (
       ordering: { all: ordering.success },
       state: state.success,
       reflection: reflection.success === "on",
-      packing: packing.success
+      packing: packing.success,
+      delivery: delivery.success
     }
   })
 }
@@ -228,8 +237,18 @@ const stateOf = (
     return usage(`KPS_LEASE_TTL is ${cut(seconds)}: want a number of seconds from 1 to 600`)
   }
   const timeToLive = `${Number(seconds)} seconds` as const
-  return Result.succeed({ state: state.success, replicas: Number(replicas.success), prefix, timeToLive })
+  const hours = wholeOf("KPS_DLQ_MAX_AGE", variable("KPS_DLQ_MAX_AGE") ?? "168", 1, 8_760)
+  if (Result.isFailure(hours)) return Result.fail(hours.failure)
+  const maxBytes = wholeOf("KPS_DLQ_MAX_BYTES", variable("KPS_DLQ_MAX_BYTES") ?? "268435456", 2 ** 20, 2 ** 40)
+  if (Result.isFailure(maxBytes)) return Result.fail(maxBytes.failure)
+  const deadLetters = { maxAge: `${hours.success} hours` as const, maxBytes: maxBytes.success }
+  return Result.succeed({ state: state.success, replicas: Number(replicas.success), prefix, timeToLive, deadLetters })
 }
+
+const wholeOf = (name: string, value: string, least: number, most: number): Result.Result<number, UsageError> =>
+  /^[0-9]{1,15}$/.test(value) && Number(value) >= least && Number(value) <= most
+    ? Result.succeed(Number(value))
+    : usage(`${name} is ${cut(value)}: want a number from ${least} to ${most}`)
 
 const portOf = (name: string, value: string): Result.Result<number, UsageError> =>
   /^[0-9]{1,5}$/.test(value) && Number(value) <= 65_535

@@ -187,7 +187,13 @@ describe.skipIf(binary() === undefined)(suiteName("canary"), () => {
       assert.include(outputs["SetPayload"], "CredentialsUnreadable")
       assert.include(outputs["GetPayload"], "malformed")
       for (
-        const told of ["itemDropped", "malformedFrame", "AuthorizationFailed", "CredentialsRefused", "SubjectDenied"]
+        const told of [
+          "messageDeadLettered",
+          "malformedFrame",
+          "AuthorizationFailed",
+          "CredentialsRefused",
+          "SubjectDenied"
+        ]
       ) {
         assert.include(outputs["GetEvents"], told)
       }

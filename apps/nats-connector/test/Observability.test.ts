@@ -145,7 +145,7 @@ describe.skipIf(binary() === undefined)(suiteName("main, observed"), () => {
           )
           yield* Support.until(
             "all delivered",
-            Effect.map(scrape(port), (now) => now.get(of("messages_dropped_total", "out", "egress")) === 1)
+            Effect.map(scrape(port), (now) => now.get(of("messages_dead_lettered_total", "out", "egress")) === 1)
           )
 
           const now = yield* scrape(port)

@@ -20,8 +20,21 @@ describe("Settings", () => {
     const refused = (env: Record<string, string>) => problem([], { CONNECTOR_INSTANCE_ID: "c-1", ...env })
 
     assert.deepStrictEqual(
-      state({ KPS_STATE: "jetstream", KPS_STATE_REPLICAS: "3", KPS_STATE_PREFIX: "eu-1", KPS_LEASE_TTL: "30" }),
-      { state: "jetstream", replicas: 3, prefix: "eu-1", timeToLive: "30 seconds" }
+      state({
+        KPS_STATE: "jetstream",
+        KPS_STATE_REPLICAS: "3",
+        KPS_STATE_PREFIX: "eu-1",
+        KPS_LEASE_TTL: "30",
+        KPS_DLQ_MAX_AGE: "24",
+        KPS_DLQ_MAX_BYTES: "2097152"
+      }),
+      {
+        state: "jetstream",
+        replicas: 3,
+        prefix: "eu-1",
+        timeToLive: "30 seconds",
+        deadLetters: { maxAge: "24 hours", maxBytes: 2_097_152 }
+      }
     )
     assert.strictEqual(refused({ KPS_STATE: "redis" }), "KPS_STATE is \"redis\": want \"memory\" or \"jetstream\"")
     assert.strictEqual(
@@ -56,8 +69,15 @@ describe("Settings", () => {
       telemetry: false,
       reflection: true,
       ordering: { all: "none" },
-      state: { state: "memory", replicas: 1, prefix: "kps", timeToLive: "10 seconds" },
-      packing: { all: "off", streams: {} }
+      state: {
+        state: "memory",
+        replicas: 1,
+        prefix: "kps",
+        timeToLive: "10 seconds",
+        deadLetters: { maxAge: "168 hours", maxBytes: 268_435_456 }
+      },
+      packing: { all: "off", streams: {} },
+      delivery: { all: { ordering: "strict" }, streams: {} }
     })
   })
 
@@ -88,6 +108,7 @@ describe("Settings", () => {
       KPS_METRICS_PORT: "9100",
       KPS_REFLECTION: "off",
       KPS_PACKING: "on;line-1:maxPayloads=8",
+      KPS_DELIVERY: "none;line-1:strict",
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
       PUSH_GW: "push:9091"
     })
@@ -105,8 +126,15 @@ describe("Settings", () => {
       telemetry: true,
       reflection: false,
       ordering: { all: "none" },
-      state: { state: "memory", replicas: 1, prefix: "kps", timeToLive: "10 seconds" },
-      packing: { all: "on", streams: { "line-1": { maxPayloads: 8 } } }
+      state: {
+        state: "memory",
+        replicas: 1,
+        prefix: "kps",
+        timeToLive: "10 seconds",
+        deadLetters: { maxAge: "168 hours", maxBytes: 268_435_456 }
+      },
+      packing: { all: "on", streams: { "line-1": { maxPayloads: 8 } } },
+      delivery: { all: { ordering: "none" }, streams: { "line-1": { ordering: "strict" } } }
     })
   })
 
@@ -183,6 +211,11 @@ describe("Settings", () => {
       "flag --metrics-host is \"a/b\": want an address or a host name"
     )
     assert.strictEqual(
+      problem([], { KPS_DLQ_MAX_BYTES: "1000" }),
+      "KPS_DLQ_MAX_BYTES is \"1000\": want a number from 1048576 to 1099511627776"
+    )
+    assert.include(problem([], { KPS_DELIVERY: "loose" }), "KPS_DELIVERY: \"loose\" is no choice: want")
+    assert.strictEqual(
       problem([], { KPS_PACKING: "line-1:maxBytes=0" }),
       "KPS_PACKING: maxBytes is 0, want a whole number from 1 to 1048576"
     )
@@ -251,6 +284,9 @@ describe("Settings", () => {
         "KPS_SET_PAYLOAD",
         "KPS_REFLECTION",
         "KPS_PACKING",
+        "KPS_DELIVERY",
+        "KPS_DLQ_MAX_AGE",
+        "KPS_DLQ_MAX_BYTES",
         "--metrics-port",
         "--metrics-host",
         "KPS_METRICS_PORT",

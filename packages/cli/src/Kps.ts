@@ -7,6 +7,7 @@ import * as Command from "effect/cli/Command"
 import * as Class from "./commands/Class.ts"
 import * as Config from "./commands/Config.ts"
 import * as Conform from "./commands/Conform.ts"
+import * as Dlq from "./commands/Dlq.ts"
 import * as Events from "./commands/Events.ts"
 import * as Health from "./commands/Health.ts"
 import * as Positions from "./commands/Positions.ts"
@@ -23,6 +24,7 @@ export const command = Command.make("kps").pipe(
     Class.command,
     Config.command,
     Conform.command,
+    Dlq.command,
     Events.command,
     Health.command,
     Positions.command,

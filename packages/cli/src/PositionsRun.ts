@@ -5,14 +5,14 @@
  */
 import { Positions, type StateError } from "@kps/server"
 import * as JetStreamBuckets from "@kps/server/JetStreamBuckets"
-import { NatsTransport, type TransportError } from "@kps/transport"
+import type { TransportError } from "@kps/transport"
 import type * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import type * as Schema from "effect/Schema"
+import * as NatsLayer from "./NatsLayer.ts"
 import { NoPosition } from "./Report.ts"
 
 /**
@@ -27,13 +27,8 @@ export const layer = (options: {
 }): Layer.Layer<Positions.Positions, TransportError.TransportError | Config.ConfigError> =>
   Positions.layer.pipe(
     Layer.provide(JetStreamBuckets.layer({ prefix: options.prefix })),
-    Layer.provide(NatsTransport.layerEnv),
-    // What is wrong is told by the command itself.
-    Layer.provide(Layer.succeed(References.MinimumLogLevel, "None")),
-    Layer.provide(ConfigProvider.layerAdd(
-      ConfigProvider.fromUnknown({ NATS_BROKER: options.nats, NATS_NAME: "kps" }),
-      { asPrimary: true }
-    ))
+    Layer.provide(NatsLayer.layer(options.nats)),
+    Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
   )
 
 /**

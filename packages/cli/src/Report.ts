@@ -9,7 +9,7 @@
  */
 import type { ClientError, Endpoint, Tls } from "@kps/client"
 import type { InvalidResource } from "@kps/resources"
-import type { StateError } from "@kps/server"
+import type { DeadLetterError, StateError } from "@kps/server"
 import type { Description, WireSubject } from "@kps/testing"
 import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
@@ -151,6 +151,36 @@ export class ClassBreaks extends Schema.TaggedError<ClassBreaks>("@kps/cli/Repor
 }
 
 /**
+ * Nothing says which dead letters are meant, or two things do.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadSelection extends Schema.TaggedError<BadSelection>("@kps/cli/Report/BadSelection")("BadSelection", {
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/**
+ * Some of the dead letters could not be dealt with; the others were.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LettersFailed extends Schema.TaggedError<LettersFailed>("@kps/cli/Report/LettersFailed")("LettersFailed", {
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const shown = this.problems.slice(0, 10)
+    const more = this.problems.length > 10 ? [`and ${this.problems.length - 10} more`] : []
+    return [...shown, ...more].join("\n  ")
+  }
+}
+
+/**
  * Everything a command can fail with.
  *
  * @category errors
@@ -169,6 +199,9 @@ export type Failure =
   | NotConforming
   | NoPosition
   | StateError.StateError
+  | DeadLetterError.DeadLetterError
+  | BadSelection
+  | LettersFailed
   | TransportError.TransportError
   | ClassDiffers
   | ClassBreaks
@@ -196,6 +229,7 @@ export const exitCode = (failure: Failure): number => {
     case "NotTestable":
     case "TransportError":
     case "NoConnector":
+    case "BadSelection":
     case "InvalidResource":
       return 2
     case "Unreachable":
@@ -205,6 +239,7 @@ export const exitCode = (failure: Failure): number => {
     case "BedFailed":
       return 3
     case "StateError":
+    case "DeadLetterError":
       return failure.reason._tag === "Unavailable" ? 3 : 1
     default:
       return 1
@@ -236,6 +271,14 @@ const advice = (failure: Failure): string | undefined => {
         ? "is the broker running, has it JetStream, and is --nats where it listens?"
         : failure.reason._tag === "Unreadable"
         ? "take it away with kps positions reset, or put another in its place with kps positions set"
+        : undefined
+    case "DeadLetterError":
+      return failure.reason._tag === "Unavailable"
+        ? "is the broker running, has it JetStream, and is --nats where it listens?"
+        : failure.reason._tag === "NotFound"
+        ? "kps dlq ls shows all that are kept"
+        : failure.reason._tag === "Unreadable"
+        ? "take it away with kps dlq purge"
         : undefined
     case "NoPosition":
       return "kps positions ls shows all that are saved"

@@ -69,36 +69,60 @@ export interface Told {
  * @since 0.1.0
  */
 export type Failure =
-  | (Told & { readonly action: "retry"; readonly backoff: Backoff })
+  | (Told & { readonly action: "retry"; readonly backoff: Backoff; readonly horizon?: Duration.Input })
   | (Told & { readonly action: "deadLetter" })
+  | (Told & { readonly action: "drop" })
   | (Told & { readonly action: "halt" })
 
 /**
  * Try again: what was open is closed and opened again; items that a sink named are delivered again by the same sink,
- * those behind them waiting.
+ * those behind them waiting, unless the operator chose that they pass.
+ *
+ * **Details**
+ *
+ * `horizon` is how long an item that cannot be delivered is tried, from its first failure on; then it goes to the
+ * dead-letter channel. Default: that of the stream, 60 seconds unless the operator says otherwise; with the codes
+ * UNAVAILABLE and UNAUTHENTICATED for ever, since those speak of the outside and not of an item. `Duration.infinity` is
+ * for ever. It is not about what is no item, such as an opening that fails.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const retry = (told: Told & { readonly backoff?: Backoff }): Failure => ({
+export const retry = (
+  told: Told & { readonly backoff?: Backoff; readonly horizon?: Duration.Input }
+): Failure => ({
   action: "retry",
   code: told.code,
   severity: told.severity,
-  backoff: told.backoff ?? {}
+  backoff: told.backoff ?? {},
+  ...(told.horizon === undefined ? {} : { horizon: told.horizon })
 })
 
 /**
- * Give up the item and go on with the next.
+ * Trying again is of no use: the item goes to the dead-letter channel at once, and the stream goes on with the next.
  *
  * **Details**
  *
- * There is no dead-letter channel yet: the item is counted, a CRITICAL alert is raised, and the item is **dropped**.
- * For an error that is not about an item (an opening that fails, a source that ends with an error) it means `halt`.
+ * It is kept with its bytes, the error, its tries and its channel; it is counted and a CRITICAL alert is raised. For an
+ * error that is not about an item (an opening that fails, a source that ends with an error) it means `halt`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const deadLetter = (told: Told): Failure => ({ action: "deadLetter", ...told })
+
+/**
+ * Give up the item for good and go on with the next: it is counted, a CRITICAL alert is raised, and nothing is kept.
+ *
+ * **Details**
+ *
+ * For items of which a later one makes up, such as readings of a sensor. For an error that is not about an item it means
+ * `halt`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const drop = (told: Told): Failure => ({ action: "drop", ...told })
 
 /**
  * Stop the stream until a SetPayload names it again.

@@ -245,6 +245,43 @@ export const itemDropped = Event.alert("itemDropped", {
 })
 
 /**
+ * Messages could not be delivered and are kept as dead letters: `kps dlq` shows them and publishes them again.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const messageDeadLettered = Event.alert("messageDeadLettered", {
+  message: "message could not be delivered and is kept as a dead letter",
+  severity: "CRITICAL",
+  metadata: Metadata
+})
+
+/**
+ * Dead letters were taken away, oldest first, since there are too many of them or they are too old.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const deadLettersEvicted = Event.alert("deadLettersEvicted", {
+  message: "old dead letters were removed to make room",
+  severity: "WARNING",
+  metadata: Metadata
+})
+
+/**
+ * Messages cannot be delivered, and cannot be kept as dead letters either: the stream waits until they can.
+ *
+ * @category alerts
+ * @since 0.1.0
+ */
+export const deadLettersHeld = Event.alert("deadLettersHeld", {
+  message: "dead letters cannot be stored, the stream waits",
+  severity: "CRITICAL",
+  state: "UNHEALTHY",
+  metadata: Metadata
+})
+
+/**
  * The files of the server's TLS certificate hold something else, and it cannot be used. What was in force before still
  * is; about the connector as a whole.
  *

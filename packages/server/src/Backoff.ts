@@ -60,13 +60,28 @@ export class Backoff {
    * `maxElapsed` is up. `random` is from 0 (included) to 1.
    */
   delayMillis(policy: Failure.Backoff, now: number, random: number): number | undefined {
-    const base = Duration.toMillis(policy.base ?? "250 millis")
-    const cap = Duration.toMillis(policy.cap ?? "30 seconds")
-    const left = policy.maxElapsed === undefined
-      ? Number.POSITIVE_INFINITY
-      : Duration.toMillis(policy.maxElapsed) - (now - this.firstErrorAt)
-    if (left <= 0) return undefined
-    const steady = Math.min(cap, base * 2 ** Math.min(this.errors - 1, 30))
-    return Math.min(left, Math.max(leastMillis, steady * (1 + jitter * (2 * random - 1))))
+    return delayMillis(policy, this.errors, now - this.firstErrorAt, random)
   }
+}
+
+/**
+ * How long to wait after so many errors of a row, the first of them `elapsed` milliseconds ago: see `Backoff`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const delayMillis = (
+  policy: Failure.Backoff,
+  errors: number,
+  elapsed: number,
+  random: number
+): number | undefined => {
+  const base = Duration.toMillis(policy.base ?? "250 millis")
+  const cap = Duration.toMillis(policy.cap ?? "30 seconds")
+  const left = policy.maxElapsed === undefined
+    ? Number.POSITIVE_INFINITY
+    : Duration.toMillis(policy.maxElapsed) - elapsed
+  if (left <= 0) return undefined
+  const steady = Math.min(cap, base * 2 ** Math.min(errors - 1, 30))
+  return Math.min(left, Math.max(leastMillis, steady * (1 + jitter * (2 * random - 1))))
 }

@@ -11,6 +11,20 @@ import * as Latch from "effect/Latch"
 /** So many payloads are given to a sink at once. */
 const maxBatch = 512
 
+/** So many are set aside at most. */
+const maxAside = 1_024
+
+/**
+ * An item that is tried again at an instant, in milliseconds since the Unix epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Aside {
+  readonly item: Delivery.Outgoing
+  readonly at: number
+}
+
 /**
  * One array of messages at a time, cut into batches, and what of a batch is to be tried again.
  *
@@ -20,7 +34,10 @@ const maxBatch = 512
 export class EgressQueue {
   /** Why nothing more comes: the subscription ended, or failed. */
   ended: { readonly error?: TransportError.TransportError } | undefined
+  /** When the first of those that fail has to be given up, as was last heard. */
+  dueAt: number | undefined
   private readonly prefix: string
+  private readonly now: () => number
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private messages: ReadonlyArray<Channel.Message> = []
@@ -35,10 +52,17 @@ export class EgressQueue {
   private fresh = 0
   /** So many of the pending are given to a sink one by one. */
   private apart = 0
+  /** When those that have failed did so first, by id. */
+  private readonly failures = new Map<string, number>()
+  /** What is to be tried again later, while others pass. */
+  private aside: Array<Aside> = []
 
-  /** `prefix` makes the ids of this queue differ from those of any other. */
-  constructor(prefix: string) {
+  /**
+   * `prefix` makes the ids of this queue differ from those of any other. `now` is in milliseconds since the Unix epoch.
+   */
+  constructor(prefix: string, now: () => number) {
     this.prefix = prefix
+    this.now = now
   }
 
   /** Takes an array off the subscription; succeeds when there is room for the next. */
@@ -71,7 +95,7 @@ export class EgressQueue {
 
   /** How long the next batch is: what has to be tried again comes before what is new. 0 when there is neither. */
   next(): number {
-    if (this.pending.length === 0) this.fill()
+    if (this.pending.length === 0 && !this.recall()) this.fill()
     return this.apart > 0 ? 1 : this.pending.length
   }
 
@@ -89,8 +113,39 @@ export class EgressQueue {
 
   /** The first `count` of the pending are dealt with, but for `again`, which stay at the front. */
   done(count: number, again: ReadonlyArray<Delivery.Outgoing> = []): void {
+    this.forget(count, again)
     this.pending = count === this.pending.length ? again : [...again, ...this.pending.slice(count)]
     if (this.apart > 0) this.apart = Math.max(0, this.apart - count) + again.length
+  }
+
+  /** When an item failed first; now, if it did not before. */
+  failed({ id }: Delivery.Outgoing): number {
+    const first = this.failures.get(id) ?? this.now()
+    this.failures.set(id, first)
+    return first
+  }
+
+  /** Whether there is room for more that others pass. */
+  get hasRoomAside(): boolean {
+    return this.aside.length < maxAside
+  }
+
+  /** The first of the pending, so many as are given, are tried again at an instant of their own, and others pass. */
+  setAside(items: ReadonlyArray<Aside>): void {
+    if (items.length === 0) return
+    this.pending = this.pending.slice(items.length)
+    if (this.apart > 0) this.apart = Math.max(0, this.apart - items.length)
+    this.aside.push(...items)
+  }
+
+  /** Milliseconds until one of those aside is to be tried; nothing when there is none. */
+  get untilAside(): number | undefined {
+    return this.aside.length === 0 ? undefined : Math.max(0, Math.min(...this.aside.map(({ at }) => at)) - this.now())
+  }
+
+  /** All of those aside are to be tried at once. */
+  hurry(): void {
+    this.aside = this.aside.map(({ item }) => ({ item, at: 0 }))
   }
 
   /** The first `count` of the pending are given to a sink one by one from now on. */
@@ -100,9 +155,29 @@ export class EgressQueue {
 
   /** How many payloads are here. */
   get length(): number {
-    let length = this.pending.length
+    let length = this.pending.length + this.aside.length
     for (let i = this.message; i < this.messages.length; i++) length += this.messages[i]!.payloads.length
     return this.message < this.messages.length ? length - this.payload : length
+  }
+
+  /** Those aside whose time has come are the pending; false when there are none. */
+  private recall(): boolean {
+    if (this.aside.length === 0) return false
+    const now = this.now()
+    const due = this.aside.filter(({ at }) => at <= now).slice(0, maxBatch)
+    if (due.length === 0) return false
+    this.aside = this.aside.filter((one) => !due.includes(one))
+    this.pending = due.map(({ item }) => item)
+    this.fresh = 0
+    return true
+  }
+
+  /** What is dealt with has failed no more. */
+  private forget(count: number, again: ReadonlyArray<Delivery.Outgoing>): void {
+    if (this.failures.size === 0) return
+    const kept = new Set(again)
+    for (let i = 0; i < count; i++) if (!kept.has(this.pending[i]!)) this.failures.delete(this.pending[i]!.id)
+    if (this.failures.size === 0) this.dueAt = undefined
   }
 
   private fill(): void {

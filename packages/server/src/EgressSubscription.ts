@@ -3,16 +3,23 @@
  *
  * @since 0.1.0
  */
+import type { TransportError } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import * as Burial from "./Burial.ts"
 import { EgressQueue } from "./EgressQueue.ts"
 import { reference, TransportFailed } from "./StreamFault.ts"
 import type { Supervision } from "./Supervision.ts"
+
+/** So many malformed frames wait for the dead-letter store at most. */
+const maxFrames = 1_000
+const maxFrameBytes = 8_388_608
 
 /**
  * The subscription of one stream, with what came from it. Kept while the sink is opened again.
@@ -32,6 +39,11 @@ export class EgressSubscription {
   /** Whether messages may be on their way, or here. */
   get isOpen(): boolean {
     return this.queue !== undefined
+  }
+
+  /** When the first of the items that fail has to be given up. */
+  get dueAt(): number | undefined {
+    return this.queue?.dueAt
   }
 
   /** Whether nothing more comes and all that came is dealt with. */
@@ -64,14 +76,37 @@ export class EgressSubscription {
 
   private readonly subscribe = Effect.suspend(() =>
     Effect.gen({ self: this }, function*() {
-      const { report, streamId, transport } = this.stream
+      const { clock, report, streamId, transport } = this.stream
+      const prefix = yield* reference
       const { counts } = report
-      const queue = new EgressQueue(yield* reference)
+      const queue = new EgressQueue(prefix, () => clock.currentTimeMillisUnsafe())
       const scope = yield* Scope.fork(transport.scope)
+      const frames: Array<{ readonly error: TransportError.TransportError; readonly frame: Uint8Array }> = []
+      const some = Latch.makeUnsafe()
+      let frameBytes = 0
+      let buried = 0
+      const buryNext = Effect.gen({ self: this }, function*() {
+        const [next] = frames
+        if (next === undefined) {
+          some.closeUnsafe()
+          return yield* some.await
+        }
+        yield* Burial.frame(next.frame, `${prefix}-malformed-${buried++}`, next.error, this.stream)
+        frames.shift()
+        frameBytes -= next.frame.length
+      })
       const messages = yield* transport.subscription({
         queue: queueGroup(this.stream.instance, streamId),
         drainWhen: Deferred.await(this.stream.draining),
-        onMalformed: (error) => Effect.sync(() => report.malformedFrame(error.message)),
+        onMalformed: (error, frame) =>
+          Effect.sync(() => {
+            report.malformedFrame(error.message)
+            if (frames.length < maxFrames && frameBytes + frame.length <= maxFrameBytes) {
+              frameBytes += frame.length
+              frames.push({ error, frame })
+              some.openUnsafe()
+            } else report.frameNotKept()
+          }),
         onDropped: (count) => Effect.sync(() => report.overflowed(count)),
         onUnread: (count) => {
           counts.stats.received += count
@@ -95,6 +130,7 @@ export class EgressSubscription {
         }),
         Effect.forkIn(scope)
       )
+      yield* Effect.forkIn(Effect.forever(buryNext), scope)
       this.scope = scope
       this.queue = queue
       report.counts.inFlight = () => queue.length

@@ -73,7 +73,15 @@ const counts: Record<Count, Family> = {
   failed: counter("kps_stream_messages_failed_total", "Messages that the outside did not take, counted at every try."),
   dropped: counter(
     "kps_stream_messages_dropped_total",
-    "Messages given up: too large, given up by the failures table, or in hand when the stream stopped."
+    "Messages given up for good: too large, dropped by the failures table, or in hand when the stream stopped."
+  ),
+  deadLettered: counter(
+    "kps_stream_messages_dead_lettered_total",
+    "Messages that could not be delivered and are kept as dead letters."
+  ),
+  evicted: counter(
+    "kps_stream_dead_letters_evicted_total",
+    "Older dead letters, of any stream, that had to make room for those of this one."
   ),
   uncertain: counter(
     "kps_stream_messages_uncertain_total",
@@ -88,7 +96,7 @@ const counts: Record<Count, Family> = {
 
 const counted: Record<StreamReading["direction"], ReadonlyArray<Count>> = {
   INGRESS: ["received", "published", "dropped", "uncertain"],
-  EGRESS: ["received", "delivered", "failed", "dropped", "malformed", "overflowed"]
+  EGRESS: ["received", "delivered", "failed", "dropped", "deadLettered", "evicted", "malformed", "overflowed"]
 }
 
 const connected = gauge("kps_transport_connected", "1 while the platform's broker is connected, 0 while it is away.")

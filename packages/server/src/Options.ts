@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Ordering from "./Ordering.ts"
+import * as StreamDelivery from "./StreamDelivery.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type * as Tls from "./Tls.ts"
 
@@ -55,6 +56,11 @@ export interface Options {
    * always are. Default: none over core NATS, where queue groups spread messages over all replicas.
    */
   readonly ordering?: Ordering.Options | undefined
+  /**
+   * What becomes of the items of egress streams that cannot be delivered: whether others may pass them, and for how long
+   * they are tried before they go to the dead-letter channel. Default: others wait, 60 seconds.
+   */
+  readonly delivery?: StreamDelivery.Options | undefined
 }
 
 /**
@@ -131,18 +137,30 @@ const ordering: Config.Config<Ordering.Options | undefined> = Config.Literals(["
   Config.withDefault(undefined)
 )
 
+const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schema(
+  Schema.String.check(
+    Schema.makeFilter((text) =>
+      Result.match(StreamDelivery.parse(text), { onFailure: identity, onSuccess: () => true })
+    )
+  ),
+  "KPS_DELIVERY"
+).pipe(
+  Config.map((text) => Result.getOrThrow(StreamDelivery.parse(text))),
+  Config.withDefault(undefined)
+)
+
 /**
  * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
  * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), `KPS_PACKING` (see
- * `StreamPacking.parse`), `KPS_ORDERING` (`strict` or `none`), and for TLS `KPS_TLS_CERT`, `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or
- * PEM.
+ * `StreamPacking.parse`), `KPS_ORDERING` (`strict` or `none`), `KPS_DELIVERY` (see `StreamDelivery.parse`), and for TLS
+ * `KPS_TLS_CERT`, `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or PEM.
  *
  * @category configuration
  * @since 0.1.0
  */
 export const config: Config.Config<
   & Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">>
-  & Pick<Options, "tls" | "packing" | "ordering">
+  & Pick<Options, "tls" | "packing" | "ordering" | "delivery">
 > = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
@@ -155,5 +173,6 @@ export const config: Config.Config<
   ),
   packing,
   ordering,
+  delivery,
   tls
 })

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connector } from "@kps/connector"
-import { Events } from "@kps/events"
+import { Events, StreamEvents } from "@kps/events"
 import { Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -17,9 +17,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { DeadLetters, makeMemory } from "./DeadLetters.ts"
 import { Lease } from "./Lease.ts"
 import * as Ordering from "./Ordering.ts"
 import { Positions } from "./Positions.ts"
+import * as StreamDelivery from "./StreamDelivery.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
@@ -93,6 +95,8 @@ export interface Options {
   readonly packing?: StreamPacking.Options | undefined
   /** Which egress streams one replica alone runs, where there is a `Lease`. Default: none over core NATS. */
   readonly ordering?: Ordering.Options | undefined
+  /** What becomes of the items of egress streams that fail. Default: in order, and tried for 60 seconds. */
+  readonly delivery?: StreamDelivery.Options | undefined
 }
 
 /**
@@ -126,8 +130,10 @@ const make = Effect.fnUntraced(function*<Name extends string>(
   const clock = yield* Clock.Clock
   const runFork = Effect.runForkWith(yield* Effect.context<never>())
 
+  const transport = yield* Transport.Transport
+  const deadLetters = Option.getOrElse(yield* Effect.serviceOption(DeadLetters), () => makeMemory(transport))
   const connection = yield* StreamTransport.watch(
-    yield* Transport.Transport,
+    transport,
     (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
   )
   const set: StreamSet.StreamSet = new StreamSet.StreamSet({
@@ -136,6 +142,8 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     failures: connector.definition.failures,
     connection,
     packingOf: StreamPacking.make(options.packing),
+    deliveryOf: StreamDelivery.make(options.delivery),
+    deadLetters,
     clock,
     leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
       onNone: () => () => undefined,
@@ -147,6 +155,11 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     positions: Option.getOrUndefined(yield* Effect.serviceOption(Positions)),
     desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
   }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))
+
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(
+    Effect.sleep(sweepEvery),
+    sweep(deadLetters, options.connectorId ?? connector.name, events)
+  )))
 
   const draining = Deferred.makeUnsafe<void>()
   /** Until all have succeeded, at most `timeout`. Nobody waits when the connector is to end. */
@@ -232,6 +245,24 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     readings: Effect.sync(() => set.readings)
   })
 })
+
+/** How often dead letters that are too old are looked for. */
+const sweepEvery = "1 minute"
+
+/** A store that cannot be reached is swept the next time. */
+const sweep = (deadLetters: DeadLetters["Service"], instance: string, events: Events.Events["Service"]) =>
+  Effect.matchEffect(deadLetters.sweep(instance), {
+    onFailure: (error) => Effect.annotateLogs(Effect.logDebug("cannot sweep dead letters"), { error: error.message }),
+    onSuccess: (count) =>
+      count === 0
+        ? events.clear(StreamEvents.deadLettersEvicted, {})
+        : Effect.andThen(
+          Effect.annotateLogs(Effect.logWarning("dead letters that were too old are gone"), { count }),
+          events.raise(StreamEvents.deadLettersEvicted, {
+            metadata: StreamEvents.metadata({ errorMessage: `${count} were too old`, extra: { count } })
+          })
+        )
+  })
 
 const failed = (streamId: string, failure: StreamFailure): StreamOutcome => ({ _tag: "Failed", streamId, failure })
 

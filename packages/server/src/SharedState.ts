@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { Buckets } from "./Bucket.ts"
+import type * as DeadLetters from "./DeadLetters.ts"
 import * as DesiredState from "./DesiredState.ts"
 import * as Lease from "./Lease.ts"
 import * as Positions from "./Positions.ts"
@@ -31,6 +32,8 @@ export interface Options {
   readonly prefix?: string
   /** How long a replica that died keeps what it held. Default: 10 seconds. */
   readonly timeToLive?: Duration.Input
+  /** How much is kept of what could not be delivered. Default: 7 days and 256 MiB. */
+  readonly deadLetters?: DeadLetters.Bounds
 }
 
 /**
@@ -74,12 +77,22 @@ export const layer = (options: Options): Layer.Layer<never, never, NatsConnectio
   const buckets = Layer.unwrap(
     Effect.map(Effect.promise(() => import("./JetStreamBuckets.ts")), (module) => module.layer({ prefix, replicas }))
   )
-  return Layer.provide(layerBuckets(options), buckets)
+  const deadLetters = Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./JetStreamDeadLetters.ts")),
+      (module) => module.layer({ prefix, replicas, ...options.deadLetters })
+    )
+  )
+  return Layer.merge(Layer.provide(layerBuckets(options), buckets), deadLetters)
 }
+
+const between = (minimum: number, maximum: number) =>
+  Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
 
 /**
  * What the environment says of it: `KPS_STATE` (`memory` or `jetstream`), `KPS_STATE_REPLICAS` (1, 3 or 5),
- * `KPS_STATE_PREFIX` and `KPS_LEASE_TTL` (seconds, from 1 to 600).
+ * `KPS_STATE_PREFIX`, `KPS_LEASE_TTL` (seconds, from 1 to 600), `KPS_DLQ_MAX_AGE` (hours, from 1 to 8,760) and
+ * `KPS_DLQ_MAX_BYTES` (from 1,048,576 to 1,099,511,627,776).
  *
  * @category configuration
  * @since 0.1.0
@@ -96,7 +109,16 @@ export const config: Config.Config<Required<Omit<Options, "connectorId">>> = Con
   timeToLive: Config.schema(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: 600 })),
     "KPS_LEASE_TTL"
-  ).pipe(Config.withDefault(10), Config.map(Duration.seconds))
+  ).pipe(Config.withDefault(10), Config.map(Duration.seconds)),
+  deadLetters: Config.all({
+    maxAge: Config.schema(between(1, 8_760), "KPS_DLQ_MAX_AGE").pipe(
+      Config.withDefault(168),
+      Config.map(Duration.hours)
+    ),
+    maxBytes: Config.schema(between(1_048_576, 1_099_511_627_776), "KPS_DLQ_MAX_BYTES").pipe(
+      Config.withDefault(268_435_456)
+    )
+  })
 })
 
 /**

@@ -7,6 +7,7 @@ import type { Failure } from "@kps/connector"
 import type { TransportError } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
@@ -47,6 +48,8 @@ export interface Fault {
   readonly severity: Failure.Severity
   readonly action: Failure.Failure["action"]
   readonly backoff: Failure.Backoff
+  /** How long an item is tried that fails with it, in milliseconds; the stream's own where it says nothing. */
+  readonly horizonMillis?: number
   /** For an operator: the errors with what is behind them, of a defect only its reference. */
   readonly cause: Cause.Cause<unknown>
   readonly origin: "author" | "position" | TransportFailed["operation"]
@@ -107,10 +110,21 @@ export const fromError = (error: unknown, failures: Failures): Fault | undefined
     severity: row.severity,
     action: row.action,
     backoff: row.action === "retry" ? row.backoff : {},
+    ...(row.action === "retry" ? horizonOf(row) : {}),
     cause: Cause.fail(error),
     origin: "author"
   }
 }
+
+/** An outside that is away is no item's fault. */
+const ofOutside: ReadonlySet<Code> = new Set(["UNAVAILABLE", "UNAUTHENTICATED"])
+
+const horizonOf = ({ code, horizon }: Extract<Failure.Failure, { readonly action: "retry" }>) =>
+  horizon !== undefined
+    ? { horizonMillis: Duration.toMillis(horizon) }
+    : ofOutside.has(code)
+    ? { horizonMillis: Infinity }
+    : {}
 
 /**
  * Says what a failure of the transport means: whether trying again can help, and by which code to tell it.

@@ -7,6 +7,7 @@
  */
 import { Packing } from "@kps/transport"
 import * as Result from "effect/Result"
+import { parse as parsePerStream } from "./internal/perStream.ts"
 import { cut, quote } from "./internal/text.ts"
 
 /**
@@ -44,26 +45,7 @@ const wanted = "want \"on\", \"off\" or limits such as \"maxBytes=16384,maxPaylo
  * @category decoding
  * @since 0.1.0
  */
-export const parse = (text: string): Result.Result<Options, string> => {
-  let all: Choice | undefined
-  const streams = new Map<string, Choice>()
-  for (const rule of text.split(";")) {
-    const colon = rule.lastIndexOf(":")
-    const choice = choiceOf(rule.slice(colon + 1).trim())
-    if (Result.isFailure(choice)) return Result.fail(choice.failure)
-    if (colon === -1) {
-      if (all !== undefined) return Result.fail(`${quote(text)} has more than one choice for all streams`)
-      all = choice.success
-      continue
-    }
-    const encoded = rule.slice(0, colon).trim()
-    const id = Result.getOrElse(Result.try(() => decodeURIComponent(encoded)), () => "")
-    if (id === "") return Result.fail(`${quote(encoded)} is no stream id: ${wanted}`)
-    if (streams.has(id)) return Result.fail(`${quote(text)} has more than one choice for stream ${quote(id)}`)
-    streams.set(id, choice.success)
-  }
-  return Result.succeed({ ...(all === undefined ? {} : { all }), streams: Object.fromEntries(streams) })
-}
+export const parse = (text: string): Result.Result<Options, string> => parsePerStream(text, choiceOf, wanted)
 
 const choiceOf = (text: string): Result.Result<Choice, string> => {
   if (text === "on" || text === "off") return Result.succeed(text)

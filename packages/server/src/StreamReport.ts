@@ -7,6 +7,7 @@ import { type Event, StreamEvents } from "@kps/events"
 import type { TransportError } from "@kps/transport"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import type { DeadLetterError } from "./DeadLetterError.ts"
 import type { StateError } from "./StateError.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import type { Fault } from "./StreamFault.ts"
@@ -38,7 +39,9 @@ export class StreamReport {
   counts: StreamCounts
   private readonly streamId: string
   private readonly desk: Desk
-  private readonly tallies: { readonly dropped: Tally; readonly malformed: Tally; readonly overflowed: Tally }
+  private readonly tallies: Readonly<Record<"dropped" | "deadLettered" | "evicted" | "malformed" | "overflowed", Tally>>
+  /** Since when dead letters cannot be kept. */
+  private heldSince: number | undefined
   private readonly standing = new Set<Alert>()
   private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
 
@@ -49,6 +52,8 @@ export class StreamReport {
     this.desk = desk
     this.tallies = {
       dropped: new Tally(StreamEvents.itemDropped, streamId, desk),
+      deadLettered: new Tally(StreamEvents.messageDeadLettered, streamId, desk),
+      evicted: new Tally(StreamEvents.deadLettersEvicted, streamId, desk),
       malformed: new Tally(StreamEvents.malformedFrame, streamId, desk),
       overflowed: new Tally(StreamEvents.slowConsumer, streamId, desk)
     }
@@ -135,6 +140,48 @@ export class StreamReport {
     this.stats.dropped += count
     this.tallies.dropped.add(count, message)
   }
+
+  /** One payload is kept as a dead letter. */
+  deadLetteredItem(message: string): void {
+    this.stats.deadLettered++
+    this.tallies.deadLettered.add(1, message)
+  }
+
+  /** One frame is kept as a dead letter. */
+  deadLetteredFrame(message: string): void {
+    this.tallies.deadLettered.add(1, message)
+  }
+
+  /** One frame was given up: too many wait to be kept as dead letters. */
+  frameNotKept(): void {
+    this.tallies.dropped.add(1, "a malformed frame was dropped: too many wait for the dead-letter store")
+  }
+
+  /** Older dead letters had to make room for those of this stream. */
+  deadLettersEvicted(count: number): void {
+    this.stats.evicted += count
+    this.tallies.evicted.add(count, "the oldest dead letters had to make room")
+  }
+
+  /** Dead letters cannot be kept for now: they wait, and the stream with them. */
+  deadLettersHeld(error: DeadLetterError, count: number): Effect.Effect<void> {
+    this.heldSince ??= this.desk.now()
+    return this.desk.events.raise(
+      StreamEvents.deadLettersHeld,
+      this.occurrence(StreamEvents.metadata({
+        errorMessage: error.message,
+        streamId: this.streamId,
+        extra: { held: count, since: DateTime.formatIso(DateTime.makeUnsafe(this.heldSince)) }
+      }))
+    )
+  }
+
+  /** Dead letters can be kept. */
+  readonly deadLettersKept = Effect.suspend(() => {
+    if (this.heldSince === undefined) return Effect.void
+    this.heldSince = undefined
+    return this.desk.events.clear(StreamEvents.deadLettersHeld, { streamId: this.streamId })
+  })
 
   malformedFrame(message: string): void {
     this.stats.malformed++

@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Backoff } from "./Backoff.ts"
 import * as ConfirmedPump from "./ConfirmedPump.ts"
+import type { DeadLetters } from "./DeadLetters.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
 import type { Held } from "./Lease.ts"
@@ -25,6 +26,7 @@ import type { Positions } from "./Positions.ts"
 import type { SourcePosition } from "./SourcePosition.ts"
 import * as Spans from "./Spans.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
+import type * as StreamDelivery from "./StreamDelivery.ts"
 import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
 import * as StreamPhase from "./StreamPhase.ts"
 import type { StreamReport } from "./StreamReport.ts"
@@ -49,6 +51,9 @@ export interface Environment {
   readonly connection: Connection
   /** By which limits an ingress stream packs, by its id. */
   readonly packingOf: (streamId: string) => Packing.Packing | undefined
+  /** What becomes of the items of an egress stream that fail, by its id. */
+  readonly deliveryOf: (streamId: string) => StreamDelivery.Resolved
+  readonly deadLetters: DeadLetters["Service"]
   readonly clock: Clock.Clock
   readonly desk: Desk
   /** How a stream gets the lease that it runs by; `onWaiting` is run when another replica holds it. Absent: by none. */
@@ -212,8 +217,9 @@ export class StreamRunner {
 
   /** True when it ended since it was told to drain. */
   private term(run: Run, held: Held | undefined): Effect.Effect<boolean> {
-    const { clock, connection, failures, instance } = this.environment
+    const { clock, connection, deadLetters, failures, instance } = this.environment
     const packing = this.environment.packingOf(this.spec.id)
+    const delivery = this.environment.deliveryOf(this.spec.id)
     const stream: Supervision = {
       instance,
       streamId: this.spec.id,
@@ -224,6 +230,8 @@ export class StreamRunner {
       }),
       report: this.report,
       failures,
+      delivery,
+      deadLetters,
       clock,
       draining: Deferred.makeUnsafe(),
       backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
@@ -348,9 +356,12 @@ export class StreamRunner {
     this.backoff.failed(now)
     const { attempts, since } = this.backoff
     if (attempts === 1) yield* this.log(fault)
-    const delay = fault.action === "retry"
+    const wait = fault.action === "retry"
       ? this.backoff.delayMillis(fault.backoff, now, yield* Random.next)
       : undefined
+    // The last try of an item is made when its horizon is up.
+    const dueAt = this.current?.term?.subscription.dueAt ?? Infinity
+    const delay = wait !== undefined && dueAt > now ? Math.min(wait, dueAt - now) : wait
     if (delay === undefined) {
       yield* this.report.halted(fault, { attempts, since })
       this.enter({ _tag: "Halted", failure: StreamPhase.failure(fault) })

@@ -85,7 +85,7 @@ export type StreamState =
  * **Details**
  *
  * Counts of payloads, exact, and never going down. What is in flight is in no count but `received`: when nothing is,
- * an egress stream has `received = delivered + dropped`, an ingress stream `received = published + dropped` as long as
+ * an egress stream has `received = delivered + dropped + deadLettered`, an ingress stream `received = published + dropped` as long as
  * nothing was `uncertain`.
  *
  * @category models
@@ -100,8 +100,12 @@ export interface StreamStats {
   readonly delivered: number
   /** Egress: not taken by the sink, counted at every try. */
   readonly failed: number
-  /** Given up: too large, given up by the failures table, or in hand when the stream stopped. */
+  /** Given up for good: too large, dropped by the failures table, or in hand when the stream stopped. */
   readonly dropped: number
+  /** Egress: could not be delivered, and are kept as dead letters. Frames that are no message are not among them. */
+  readonly deadLettered: number
+  /** Egress: older dead letters, of any stream, that had to make room for those of this one. */
+  readonly evicted: number
   /**
    * Ingress: published, and not confirmed by the broker when the connection broke: they may have arrived or not. An
    * acknowledged or resumable source has them published again.

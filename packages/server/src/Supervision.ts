@@ -6,6 +6,8 @@
 import type * as Clock from "effect/Clock"
 import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
+import type { DeadLetters } from "./DeadLetters.ts"
+import type * as StreamDelivery from "./StreamDelivery.ts"
 import type { Failures, Fault, GivenUp } from "./StreamFault.ts"
 import type { StreamReport } from "./StreamReport.ts"
 import type { StreamTransport } from "./StreamTransport.ts"
@@ -23,6 +25,9 @@ export interface Supervision {
   readonly transport: StreamTransport
   readonly report: StreamReport
   readonly failures: Failures
+  /** What becomes of items that fail. */
+  readonly delivery: StreamDelivery.Resolved
+  readonly deadLetters: DeadLetters["Service"]
   readonly clock: Clock.Clock
   /** Succeeds when the stream is to take no more and to finish what it has. */
   readonly draining: Deferred.Deferred<void>

@@ -41,6 +41,7 @@ describe("docs/contract.md", () => {
         reflection: true,
         packing: undefined,
         ordering: undefined,
+        delivery: undefined,
         tls: undefined
       })
       assert.deepStrictEqual(
@@ -50,7 +51,8 @@ describe("docs/contract.md", () => {
           KPS_SET_PAYLOAD: "replaceAll",
           KPS_REFLECTION: "off",
           KPS_PACKING: "on",
-          KPS_ORDERING: "strict"
+          KPS_ORDERING: "strict",
+          KPS_DELIVERY: "none"
         }),
         {
           connectorId: "c",
@@ -59,6 +61,7 @@ describe("docs/contract.md", () => {
           reflection: false,
           packing: { all: "on", streams: {} },
           ordering: { all: "strict" },
+          delivery: { all: { ordering: "none" }, streams: {} },
           tls: undefined
         }
       )
@@ -75,7 +78,16 @@ describe("docs/contract.md", () => {
         assert.match(only.message, name === "KPS_TLS_CERT" ? /KPS_TLS_KEY/ : /KPS_TLS_CERT/)
         assert.include(document, `\`${name}\``)
       }
-      for (const name of ["CONNECTOR_INSTANCE_ID", "KPS_ERRORS", "KPS_SET_PAYLOAD", "KPS_REFLECTION", "KPS_PACKING"]) {
+      for (
+        const name of [
+          "CONNECTOR_INSTANCE_ID",
+          "KPS_ERRORS",
+          "KPS_SET_PAYLOAD",
+          "KPS_REFLECTION",
+          "KPS_PACKING",
+          "KPS_DELIVERY"
+        ]
+      ) {
         const wrong = { CONNECTOR_INSTANCE_ID: "c", [name]: name === "CONNECTOR_INSTANCE_ID" ? "" : "loud" }
         assert.include((yield* Effect.flip(read(wrong))).message, name)
         assert.include(document, `| \`${name}\` |`)

@@ -42,6 +42,8 @@ const nothingOut = {
   delivered: 0,
   failed: 0,
   dropped: 0,
+  dead_lettered: 0,
+  dead_letters_evicted: 0,
   malformed: 0,
   overflowed: 0,
   in_flight: 0
@@ -200,7 +202,7 @@ describe("What is counted, when something fails", () => {
         received: 100,
         delivered: taken,
         failed,
-        dropped: 10,
+        dead_lettered: 10,
         malformed: 1
       })
       assert.strictEqual(taken, 90)

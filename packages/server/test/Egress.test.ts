@@ -301,7 +301,7 @@ describe("An egress stream", () => {
     )
   })
 
-  it.effect("drops an item where the table says so: counted, a critical alert, and those behind it flow", () => {
+  it.effect("gives up an item where the table says so: counted, a critical alert, and those behind it flow", () => {
     const delivered: Array<string> = []
     return Effect.gen(function*() {
       yield* apply([egress("1")])
@@ -309,9 +309,9 @@ describe("An egress stream", () => {
       yield* until("the others", () => delivered.length === 3)
 
       assert.deepStrictEqual(delivered, ["a", "b", "c"])
-      assert.deepInclude(yield* statsOf("1"), { received: 5, delivered: 3, failed: 2, dropped: 2 })
-      assert.deepStrictEqual(yield* alerts, ["itemDropped of 1 (CRITICAL)"])
-      assert.include((yield* alertOf("itemDropped", "1"))?.ErrorMessage, "cannot be read")
+      assert.deepInclude(yield* statsOf("1"), { received: 5, delivered: 3, failed: 2, dropped: 0, deadLettered: 2 })
+      assert.deepStrictEqual(yield* alerts, ["messageDeadLettered of 1 (CRITICAL)"])
+      assert.include((yield* alertOf("messageDeadLettered", "1"))?.ErrorMessage, "cannot be read")
       assert.strictEqual(yield* stateOf("1"), "Running")
       assert.deepStrictEqual(yield* statuses, ["1 streamHealthy"])
     }).pipe(Effect.provide(layer(sink((batch) =>
@@ -322,7 +322,7 @@ describe("An egress stream", () => {
     ))))
   })
 
-  it.effect("drops only the item at fault of a batch that failed as a whole", () => {
+  it.effect("gives up only the item at fault of a batch that failed as a whole", () => {
     const calls: Array<string> = []
     let opened = 0
     return Effect.gen(function*() {
@@ -333,7 +333,7 @@ describe("An egress stream", () => {
       yield* settle
 
       assert.deepStrictEqual(calls, ["a+b+bad+c", "a", "b", "bad", "c", "d+e"])
-      assert.deepInclude(yield* statsOf("1"), { received: 6, delivered: 5, dropped: 1 })
+      assert.deepInclude(yield* statsOf("1"), { received: 6, delivered: 5, dropped: 0, deadLettered: 1 })
       assert.strictEqual(opened, 1)
     }).pipe(Effect.provide(layer({
       egress: () =>
@@ -537,7 +537,7 @@ describe("An egress stream", () => {
       yield* publish("ch.1", ["a"])
       yield* settle
       assert.deepInclude(yield* statsOf("1"), { received: 1, delivered: 1, malformed: 50 })
-      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)", "messageDeadLettered of 1 (CRITICAL)"])
       yield* TestClock.adjust("1 second")
       yield* settle
       assert.deepInclude((yield* alertOf("malformedFrame", "1"))?.ExtraMessage, { count: 50 })

@@ -36,6 +36,8 @@ const stats = {
   delivered: 3,
   failed: 4,
   dropped: 5,
+  deadLettered: 10,
+  evicted: 11,
   uncertain: 6,
   malformed: 7,
   overflowed: 8
@@ -132,6 +134,8 @@ describe("MetricsServer", () => {
         delivered: 3,
         failed: 4,
         dropped: 5,
+        dead_lettered: 10,
+        dead_letters_evicted: 11,
         malformed: 7,
         overflowed: 8,
         in_flight: 0

@@ -440,10 +440,10 @@ describe("RunningStreams", () => {
         Effect.provideService(Transport.Transport, transport),
         Effect.provideService(Events.Events, events)
       )
-      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)", "messageDeadLettered of 1 (CRITICAL)"])
       yield* TestClock.adjust("10 minutes")
       // nobody is left to end it
-      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)", "messageDeadLettered of 1 (CRITICAL)"])
     }).pipe(Effect.provide([TransportTest.layer, Events.layer])))
 
   it.effect("answers for 1,000 unchanged streams within 100 ms", () =>

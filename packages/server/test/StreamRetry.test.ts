@@ -494,7 +494,7 @@ describe("What a stream tells", () => {
       yield* settle
       yield* broker.inject(channel("ch.1"))
       yield* settle
-      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)"])
+      assert.deepStrictEqual(yield* alerts, ["malformedFrame of 1 (WARNING)", "messageDeadLettered of 1 (CRITICAL)"])
       yield* apply([])
       yield* Effect.repeat(Effect.andThen(TestClock.adjust("1 second"), settle), { times: 40 })
       assert.deepStrictEqual(yield* alerts, [])

@@ -5,6 +5,7 @@ import type { EventPayload } from "@kps/idl"
 import { Channel, Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Data, Effect, Layer, Schema, type Scope, Stream } from "effect"
+import * as DeadLetters from "../src/DeadLetters.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import type { StreamOutcome, StreamSpec } from "../src/StreamSpec.ts"
 
@@ -12,7 +13,9 @@ export class Lost extends Data.TaggedError("Lost")<{ readonly message: string }>
 export class Denied extends Data.TaggedError("Denied")<{ readonly message: string }> {}
 export class Poison extends Data.TaggedError("Poison")<{ readonly message: string }> {}
 export class Brief extends Data.TaggedError("Brief")<{ readonly message: string }> {}
-export type Fault = Lost | Denied | Poison | Brief
+export class Stale extends Data.TaggedError("Stale")<{ readonly message: string }> {}
+export class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
+export type Fault = Lost | Denied | Poison | Brief | Stale | Refused
 
 export const Fake = Connector.make("fake")({
   version: "1.0",
@@ -24,6 +27,8 @@ export const Fake = Connector.make("fake")({
     Lost: Failure.retry({ code: "UNAVAILABLE", severity: "WARNING" }),
     Denied: Failure.halt({ code: "PERMISSION_DENIED", severity: "CRITICAL" }),
     Poison: Failure.deadLetter({ code: "INVALID_ARGUMENT", severity: "WARNING" }),
+    Stale: Failure.drop({ code: "INVALID_ARGUMENT", severity: "WARNING" }),
+    Refused: Failure.retry({ code: "FAILED_PRECONDITION", severity: "WARNING" }),
     Brief: Failure.retry({
       code: "RESOURCE_EXHAUSTED",
       severity: "INFO",
@@ -53,7 +58,11 @@ type Service = Transport.Transport["Service"]
 /** `over` replaces parts of the streams' transport; the test itself has the memory transport as it is. */
 export const layer = (
   hooks: Hooks,
-  options: RunningStreams.Options & { readonly over?: (transport: Service) => Partial<Service> } = {}
+  options: RunningStreams.Options & {
+    readonly over?: (transport: Service) => Partial<Service>
+    /** Default: one of its own, that nobody sees. */
+    readonly deadLetters?: DeadLetters.DeadLetters["Service"]
+  } = {}
 ) => {
   const { over = () => ({}) } = options
   const changed = Layer.effect(
@@ -62,6 +71,9 @@ export const layer = (
   )
   return RunningStreams.layer(Fake, options).pipe(
     Layer.provide([implementation(hooks), changed]),
+    Layer.provide(
+      options.deadLetters === undefined ? Layer.empty : Layer.succeed(DeadLetters.DeadLetters, options.deadLetters)
+    ),
     Layer.provideMerge([TransportTest.layer, Events.layer])
   )
 }

@@ -87,9 +87,10 @@ export interface SubscribeOptions {
   readonly queue?: string
   /**
    * Called for each frame that was skipped because it is no `TransportMessage`; in a flood, for the first thousand that
-   * wait for it. One call at a time, apart from the stream, while the subscription lives. Default: it is only counted.
+   * wait for it. One call at a time, apart from the stream, while the subscription lives. The bytes of the frame are the
+   * callee's own. Default: it is only counted.
    */
-  readonly onMalformed?: (error: TransportError) => Effect.Effect<void>
+  readonly onMalformed?: (error: TransportError, frame: Uint8Array) => Effect.Effect<void>
   /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
   readonly onDropped?: (count: number) => Effect.Effect<void>
   /**

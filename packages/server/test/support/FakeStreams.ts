@@ -8,6 +8,8 @@ const noStats = {
   delivered: 0,
   failed: 0,
   dropped: 0,
+  deadLettered: 0,
+  evicted: 0,
   uncertain: 0,
   malformed: 0,
   overflowed: 0

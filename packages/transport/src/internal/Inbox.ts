@@ -30,7 +30,8 @@ export interface Options {
   /** Called when the inbox passes half of its high-water mark, then the mark, and when it is empty again after either. */
   readonly onPressure: (level: Level) => void
   readonly onDropped: () => void
-  readonly onMalformed: (error: TransportError) => void
+  /** The frame may be a view: it is the callee's for the moment of the call. */
+  readonly onMalformed: (error: TransportError, frame: Uint8Array) => void
 }
 
 /** Views keep the chunk that they were read in alive. Beyond this many bytes of chunks, frames are copied instead. */
@@ -72,7 +73,7 @@ export class Inbox {
       ? TransportCodec.decodeRange(chunk, start, end)
       // not `slice`: a `Buffer` would share its memory
       : TransportCodec.decode(new Uint8Array(chunk.subarray(start, end)))
-    if (Result.isFailure(decoded)) return this.malformed(end - start, decoded.failure)
+    if (Result.isFailure(decoded)) return this.malformed(chunk.subarray(start, end), decoded.failure)
     this.messages.push(decoded.success)
     this.payloads += decoded.success.payloads.length || 1
     this.bytes += end - start
@@ -168,10 +169,11 @@ export class Inbox {
     waiter?.(this.take)
   }
 
-  private malformed(byteLength: number, cause: TransportCodec.MalformedFrame): void {
+  private malformed(frame: Uint8Array, cause: TransportCodec.MalformedFrame): void {
     const { channel, counters, onMalformed } = this.options
     counters.malformed++
-    onMalformed(new TransportError({ reason: new MalformedFrame({ channel, byteLength, cause }) }))
+    const { byteLength } = frame
+    onMalformed(new TransportError({ reason: new MalformedFrame({ channel, byteLength, cause }) }), frame)
   }
 
   /** Whether views of a frame may keep its chunk alive. */

@@ -3,14 +3,16 @@ import * as Effect from "effect/Effect"
 import type { SubscribeOptions } from "../Transport.ts"
 import type { TransportError } from "../TransportError.ts"
 
-/** A flood of malformed frames must not fill the memory with errors: beyond this they are only counted. */
+/** A flood of malformed frames must not fill the memory: beyond either they are only counted. */
 const maxWaiting = 1000
+const maxWaitingBytes = 8_388_608
 
 type Handlers = Pick<SubscribeOptions, "onMalformed" | "onDropped">
 
 export class Notices {
   private readonly handlers: Handlers
-  private malformed: Array<TransportError> = []
+  private malformed: Array<readonly [error: TransportError, frame: Uint8Array]> = []
+  private malformedBytes = 0
   private dropped = 0
   private waiter: (() => void) | undefined
 
@@ -18,9 +20,12 @@ export class Notices {
     this.handlers = handlers
   }
 
-  readonly onMalformed = (error: TransportError): void => {
+  /** The frame may be a view: it is copied. */
+  readonly onMalformed = (error: TransportError, frame: Uint8Array): void => {
     if (this.handlers.onMalformed === undefined || this.malformed.length >= maxWaiting) return
-    this.malformed.push(error)
+    if (this.malformedBytes > 0 && this.malformedBytes + frame.byteLength > maxWaitingBytes) return
+    this.malformedBytes += frame.byteLength
+    this.malformed.push([error, new Uint8Array(frame)])
     this.wake()
   }
 
@@ -49,7 +54,12 @@ export class Notices {
     const { dropped, malformed } = this
     this.dropped = 0
     this.malformed = []
-    const each = Effect.forEach(malformed, (error) => guarded(this.handlers.onMalformed?.(error)), { discard: true })
+    this.malformedBytes = 0
+    const each = Effect.forEach(
+      malformed,
+      ([error, frame]) => guarded(this.handlers.onMalformed?.(error, frame)),
+      { discard: true }
+    )
     return dropped === 0 ? each : Effect.andThen(each, guarded(this.handlers.onDropped?.(dropped)))
   })
 

@@ -159,7 +159,7 @@ export class Ordered {
     else {
       counters.malformed++
       const reason = new MalformedFrame({ channel, byteLength: frame.byteLength, cause: decoded.failure })
-      notices.onMalformed(new TransportError({ reason }))
+      notices.onMalformed(new TransportError({ reason }), frame)
     }
     this.finishWhenDone()
   }

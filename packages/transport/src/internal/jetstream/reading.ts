@@ -163,7 +163,7 @@ const grouped = Effect.fnUntraced(function*(
     {
       ackWhenAsked: true,
       onMalformed: (consumer, malformed, error) => {
-        notices.onMalformed(error)
+        notices.onMalformed(error, malformed.frame)
         consumer.ack([malformed])
       },
       onMissed: () => {}
