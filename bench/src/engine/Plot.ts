@@ -32,6 +32,7 @@ const styles: Readonly<Record<string, { readonly color: string; readonly dash: A
 const throughput = (points: ReadonlyArray<Point>): TopLevelSpec => {
   const names = Object.keys(styles).filter((name) => points.some(({ series }) => series === name))
   const sizes = [...new Set(points.map(({ x }) => x))].toSorted((a, b) => a - b)
+  const rates = points.map(({ y }) => y)
   return {
     ...common,
     title: "Payloads over one nats-server: publisher, server and subscriber on one machine",
@@ -51,7 +52,7 @@ const throughput = (points: ReadonlyArray<Point>): TopLevelSpec => {
       y: {
         field: "y",
         type: "quantitative",
-        scale: { type: "log" },
+        scale: { type: "log", nice: false, domain: [Math.min(...rates) * 0.8, Math.max(...rates) * 1.25] },
         axis: { title: "payloads/s, as they arrive", format: "~s", values: [1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7] }
       },
       color: {

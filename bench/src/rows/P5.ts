@@ -28,7 +28,7 @@ const bursts: Case = {
       yield* sdk("Go SDK"),
       yield* sdk("Go SDK again"),
       yield* start("ours, packed", url, NatsSide.node("burst", { ...pace, packed: true }), NatsSide.node("latency"))
-    ], { roundMillis: 1500 })
+    ], { rounds: 5, roundMillis: 1500 })
     const at = (name: string, figure: (sample: Latency.Sample) => number, atMost: number) =>
       Compare.line(samples, {
         what: `10,000 payloads/s in bursts of 100, ${name} from publish call to handler`,
@@ -54,7 +54,7 @@ const thin: Case = {
       yield* side("ours", true),
       yield* side("ours, unpacked", false),
       yield* side("ours, unpacked, again", false)
-    ], { roundMillis: 1000 })
+    ], { rounds: 5, roundMillis: 1000 })
     return {
       lines: [Compare.line(samples, {
         what: "a payload every 2 ms, p50 packed over unpacked",

@@ -63,7 +63,7 @@ const publishing: Case = {
       yield* publisher("ours, unordered", "node", "publishStored", { maxBytes, ordering: "none" }),
       yield* publisher("JavaScript client", "node", "plainPublishStored"),
       yield* publisher("JavaScript client again", "node", "plainPublishStored")
-    ], { roundMillis: 1000 })
+    ], { rounds: 5, roundMillis: 1000 })
     const over = (against: string, control: string, atLeast: number, notes: ReadonlyArray<string> = []) =>
       Compare.line(samples, {
         what: `1 KiB, stored and confirmed, messages/s, over ${against}`,
@@ -104,7 +104,7 @@ const consuming: Case = {
       sideOf("nats.go pull", yield* go, ask),
       sideOf("nats.go again", yield* go, ask),
       sideOf("ours, exclusive", ordered, ask)
-    ])
+    ], { rounds: 5 })
     return {
       lines: [Compare.line(samples, {
         what: "1 KiB, consumed and acknowledged, messages/s, over nats.go's pull consumer",
