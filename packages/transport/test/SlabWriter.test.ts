@@ -52,10 +52,21 @@ describe("SlabWriter", () => {
       const wanted: Array<Uint8Array> = []
       for (let step = 0; step < 300; step++) {
         const what = random(10)
-        if (what < 7) {
-          const channel = pick(random, ["a", "plant.line-1", "é.ü", "x".repeat(255)])
+        const channel = pick(random, ["a", "plant.line-1", "é.ü", "x".repeat(255)])
+        if (what < 3) {
           const payloads = Array.from({ length: random(3) }, () => payloadOf(random))
           wanted.push(publish(writer, channel, BigInt(random(3)) * 1_795_392_000_123_456_789n, payloads))
+        } else if (what < 5) {
+          const body = payloadOf(random)
+          const headers = `NATS/1.0\r\nKps-Position: ${pick(random, ["3", "ö", "x".repeat(5000)])}\r\n\r\n`
+          const headerBytes = Buffer.byteLength(headers)
+          const size = headerBytes + body.length
+          const head = `HPUB ${channel} _INBOX.a.1 ${headerBytes} ${size}\r\n${headers}`
+          wanted.push(bytesOf(Buffer.from(head), body, "\r\n"))
+          assert.strictEqual(writer.publishHeaded(channel, "_INBOX.a.1", headers, body), size)
+        } else if (what < 7) {
+          wanted.push(bytesOf(Buffer.from(`PUB ${channel} 4\r\n+ACK\r\n`)))
+          writer.publishText(channel, "+ACK")
         } else if (what === 7) {
           const other = bytesOf(pick(random, ["PING\r\n", "SUB a 1\r\n", "x".repeat(slabBytes)]))
           wanted.push(other)

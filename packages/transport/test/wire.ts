@@ -1,6 +1,6 @@
 /** Bytes as servers send them, and what a parser makes of them, as text. */
 import { Parser, type ParserEvent } from "@nats-io/transport-node"
-import { ChunkParser } from "../src/internal/fast/ChunkParser.ts"
+import { ChunkParser, type Taker } from "../src/internal/fast/ChunkParser.ts"
 
 /** Numbers from 0 up to below a limit, the same for the same seed. */
 export const randomOf = (seed: number) => {
@@ -36,7 +36,8 @@ const message = (random: Random): Uint8Array => {
   const body = payload(random)
   const sid = pick(random, random(3) === 0 ? others : ours)
   const subject = pick(random, ["a", "plant.line-1", "é.ü", "_INBOX.Ab3.12", "x".repeat(200)])
-  const reply = pick(random, ["", "", "", " _INBOX.r.1", " 12", " 7a"])
+  // JetStream's acknowledgements have room for a subject to reply to, and none
+  const reply = pick(random, ["", "", " ", " _INBOX.r.1", " 12", " 7a"])
   if (random(4) > 0) return bytesOf(`MSG ${subject} ${sid}${reply} ${body.length}\r\n`, body, "\r\n")
   const headers = pick(random, ["NATS/1.0\r\n\r\n", "NATS/1.0\r\nKps-Position: 3\r\n\r\n", "NATS/1.0 503\r\n\r\n"])
   const total = headers.length + body.length
@@ -130,11 +131,17 @@ export interface Read {
 
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("latin1")
 const told = (sid: number, data: Uint8Array): string => `message ${sid}: ${text(data)}`
+const toldHeaded = (sid: number, reply: Uint8Array, headers: Uint8Array, body: Uint8Array): string =>
+  `headed ${sid} to ${text(reply)}: ${text(headers)}: ${text(body)}`
+/** Of ours, those whose taker wants messages with headers. */
+const headed = [3, 12]
 
 const dispatcher = (events: Array<string>) => ({
   push: ({ data, kind, msg }: ParserEvent) => {
     if (msg === undefined) events.push(`${kind}: ${text(data)}`)
-    // what a subscription of ours gets; its payload comes after the headers
+    else if (headed.includes(msg.sid) && msg.hdr > 0 && text(msg.reply) !== "") {
+      events.push(toldHeaded(msg.sid, msg.reply!, data!.subarray(0, msg.hdr), data!.subarray(msg.hdr)))
+    } // what a subscription of ours gets; its payload comes after the headers
     else if (ours.includes(msg.sid)) events.push(told(msg.sid, data!.subarray(Math.max(0, msg.hdr))))
     else events.push(`${text(msg.subject)} ${text(msg.reply)} ${msg.sid} ${msg.hdr} ${msg.size}: ${text(data)}`)
   }
@@ -162,7 +169,12 @@ export const readByOurs = (chunks: ReadonlyArray<Uint8Array>): Read & { readonly
   const counts = { inMsgs: 0, inBytes: 0 }
   const parser = new ChunkParser(new Parser(dispatcher(events)), counts)
   for (const sid of ours) {
-    parser.feed(sid, { acceptRange: (bytes, start, end) => events.push(told(sid, bytes.subarray(start, end))) })
+    const acceptRange: Taker["acceptRange"] = (bytes, start, end) => events.push(told(sid, bytes.subarray(start, end)))
+    const acceptHeaded: Taker["acceptHeaded"] = (bytes, reply, replyEnd, headers, body, end) =>
+      events.push(
+        toldHeaded(sid, bytes.subarray(reply, replyEnd), bytes.subarray(headers, body), bytes.subarray(body, end))
+      )
+    parser.feed(sid, headed.includes(sid) ? { acceptRange, acceptHeaded } : { acceptRange })
   }
   return { failed: readAll(chunks, (chunk) => parser.parse(chunk)), events, own: counts.inMsgs }
 }

@@ -23,9 +23,11 @@ export interface DataPath {
    * as `publish`.
    */
   readonly publishHeaded: (channel: ChannelName, reply: string, headers: string, body: Uint8Array) => void
+  /** Hands over a message that is ASCII text. Otherwise as `publish`. */
+  readonly publishText: (subject: string, text: string) => void
   /**
-   * From now on the taker, an inbox mostly, is fed with what comes for the subscription, which was just made. Messages
-   * with headers still go to its callback.
+   * From now on the taker, an inbox mostly, is fed with what comes for the subscription, which was just made. What it
+   * does not take still goes to the callback.
    */
   readonly feed: (subscription: Subscription, taker: Taker) => void
   /** The connection is over: what was not written yet is let go. */
@@ -40,6 +42,7 @@ export const client = (connection: NatsConnection): DataPath => ({
     connection.publish(channel, TransportCodec.encodeHalves(timestamp, payloads)),
   publishHeaded: (channel, reply, headers, body) =>
     connection.publish(channel, body, { reply, headers: block(headers) }),
+  publishText: (subject, text) => connection.publish(subject, text),
   // its callback does
   feed: () => undefined,
   close: () => undefined

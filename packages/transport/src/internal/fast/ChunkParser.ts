@@ -11,6 +11,18 @@ import * as lines from "./lines.ts"
 /** Where the messages of one subscription go: a part of a chunk, which nobody writes to again. */
 export interface Taker {
   readonly acceptRange: (bytes: Uint8Array, start: number, end: number) => void
+  /**
+   * A message with headers and a subject to reply to: from where these begin up to where the message ends. Without it,
+   * such messages go to the client.
+   */
+  readonly acceptHeaded?: (
+    bytes: Uint8Array,
+    reply: number,
+    replyEnd: number,
+    headers: number,
+    body: number,
+    end: number
+  ) => void
 }
 
 /** The client's parser, and how it says that it is between two frames. */
@@ -36,6 +48,7 @@ export class ChunkParser {
   private frame: Uint8Array | undefined
   /** How much of the frame is here. */
   private filled = 0
+  private numberEnd = 0
 
   constructor(client: ClientParser, counts: Counts) {
     this.client = client
@@ -64,7 +77,9 @@ export class ChunkParser {
       if (this.client.state !== betweenFrames) position = this.toClient(bytes, position)
       else {
         position = this.readMessages(bytes, position)
-        if (position < bytes.length) position = this.readOther(bytes, position)
+        if (position >= bytes.length) return
+        const next = this.readHeaded(bytes, position)
+        position = next > position ? next : this.readOther(bytes, position)
       }
     }
   }
@@ -119,6 +134,59 @@ export class ChunkParser {
       position = end + 2
     }
     return position
+  }
+
+  /** Reads messages with headers whose taker wants them, until the end or something else; returns where that begins. */
+  private readHeaded(bytes: Uint8Array, from: number): number {
+    const { length } = bytes
+    let position = from
+    // "HMSG <subject> <sid> <reply> <size of the headers> <size>\r\n<headers><payload>\r\n"
+    while (
+      bytes[position] === 0x48 && bytes[position + 1] === 0x4d && bytes[position + 2] === 0x53
+      && bytes[position + 3] === 0x47 && bytes[position + 4] === space
+    ) {
+      let i = position + 5
+      while (i < length && bytes[i]! > space) i++
+      if (bytes[i] !== space) return position
+      const sidAt = ++i
+      const sid = this.numberAt(bytes, i)
+      i = this.numberEnd
+      if (bytes[i] !== space || i - sidAt > 9 || i === sidAt) return position
+      const acceptHeaded = this.takers.get(sid)?.acceptHeaded
+      if (acceptHeaded === undefined) return position
+      const reply = ++i
+      while (i < length && bytes[i]! > space) i++
+      const replyEnd = i
+      if (bytes[i] !== space || replyEnd === reply) return position
+      const headerSizeAt = ++i
+      const headerSize = this.numberAt(bytes, i)
+      i = this.numberEnd
+      if (bytes[i] !== space || i === headerSizeAt || i - headerSizeAt > 8) return position
+      const sizeAt = ++i
+      const size = this.numberAt(bytes, i)
+      i = this.numberEnd
+      if (i === sizeAt || i - sizeAt > 8 || size > lines.maxSize || headerSize > size) return position
+      const headers = i + 2
+      const end = headers + size
+      if (end + 2 > length) return position
+      if (bytes[i] !== cr || bytes[i + 1] !== lf || bytes[end] !== cr || bytes[end + 1] !== lf) return position
+      this.counts.inMsgs++
+      this.counts.inBytes += size
+      acceptHeaded(bytes, reply, replyEnd, headers, headers + headerSize, end)
+      position = end + 2
+    }
+    return position
+  }
+
+  /** The digits from here on; `numberEnd` is behind them. */
+  private numberAt(bytes: Uint8Array, from: number): number {
+    let value = 0
+    let i = from
+    for (let digit: number; i < bytes.length && (digit = bytes[i]! - 48) >= 0 && digit <= 9; i++) {
+      value = value * 10 + digit
+    }
+    this.numberEnd = i
+    return value
   }
 
   /** Reads one frame that is for the client, or not whole, or not a frame; returns where the next one begins. */

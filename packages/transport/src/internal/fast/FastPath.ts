@@ -63,6 +63,12 @@ export const install = (
         protocol.outMsgs++
         protocol.outBytes += writer.publishHeaded(channel, reply, headers, body)
       },
+      publishText: (subject, text) => {
+        if (protocol.outbound.byteLength > 0) protocol.flushPending()
+        writer.publishText(subject, text)
+        protocol.outMsgs++
+        protocol.outBytes += text.length
+      },
       feed: (subscription, taker) => {
         const sid = subscription.getID()
         chunks.feed(sid, taker)

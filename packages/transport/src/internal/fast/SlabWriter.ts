@@ -121,6 +121,15 @@ export class SlabWriter {
     return byteLength
   }
 
+  /** Writes one message that is ASCII text. */
+  publishText(subject: string, text: string): void {
+    const frame = `PUB ${subject} ${text.length}\r\n${text}\r\n`
+    const need = frame.length * 3
+    if (this.slab.bytes.length - this.slab.end < need) this.next(need)
+    this.slab.end += this.slab.text.write(frame, this.slab.end)
+    this.schedule()
+  }
+
   /** Sends bytes of somebody else's after all frames that were written before. Whether it did: else they are too many. */
   append(bytes: Uint8Array): boolean {
     const { slab } = this

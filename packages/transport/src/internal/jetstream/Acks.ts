@@ -1,7 +1,7 @@
 /** Acknowledgements on their way: kept until the broker has them, and sent again on the next connection. */
 import type { Session } from "./Session.ts"
 
-const body = new TextEncoder().encode("+ACK")
+const body = "+ACK"
 
 export class Acks {
   private session: Session | undefined
@@ -12,13 +12,13 @@ export class Acks {
   /** Sends what an earlier connection may not have delivered. */
   attach(session: Session): void {
     this.session = session
-    for (const subject of this.subjects) session.publish(subject, body)
+    for (const subject of this.subjects) session.acknowledge(subject, body)
     this.flush()
   }
 
   ack(subject: string): void {
     this.subjects.push(subject)
-    if (this.session?.publish(subject, body) === true) this.flush()
+    if (this.session?.acknowledge(subject, body) === true) this.flush()
   }
 
   clear(): void {

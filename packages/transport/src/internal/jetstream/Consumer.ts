@@ -7,7 +7,6 @@
  */
 import { TransportCodec } from "@kps/idl"
 import type { ConsumerInfo } from "@nats-io/jetstream"
-import type { Msg } from "@nats-io/transport-node"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -22,6 +21,7 @@ import { ensure as ensureConsumer } from "./consumers.ts"
 import type { JetStreamCounters } from "./counters.ts"
 import { Delivered } from "./Delivered.ts"
 import * as delivery from "./delivery.ts"
+import type { Incoming } from "./Incoming.ts"
 import { Puller } from "./Puller.ts"
 import type { Session, SessionOver } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -262,9 +262,9 @@ export class Consumer {
     yield* session.ask(channel, "ask again for what was delivered", last, "-NAK")
   })
 
-  private onMessage(message: Msg): void {
+  private onMessage(message: Incoming): void {
     const { counters, exclusive, onMissed, stats } = this.options
-    const meta = delivery.metaOf(message.reply ?? "")
+    const meta = delivery.metaOf(message.reply)
     if (meta === undefined) return
     if (exclusive) {
       if (meta.delivery !== this.lastDelivery + 1) return this.restart()
@@ -274,13 +274,13 @@ export class Consumer {
     const held = this.held.get(meta.sequence)
     if (held !== undefined) {
       // its lease was over while it was held
-      held.subject = message.reply ?? ""
+      held.subject = message.reply
       held.deliveryCount = meta.count
       return this.extend([held])
     }
     if (exclusive && meta.sequence <= (this.last ?? 0) && !this.givenBack.delete(meta.sequence)) {
       // acknowledged already, and that was lost
-      return this.acks.ack(message.reply ?? "")
+      return this.acks.ack(message.reply)
     }
     if (exclusive) {
       this.last = Math.max(this.last ?? 0, meta.sequence)

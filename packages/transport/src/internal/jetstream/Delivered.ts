@@ -1,9 +1,9 @@
 /** A message that was delivered: decoded once, its headers when they are asked for. */
 import type { TransportCodec } from "@kps/idl"
-import type { Msg } from "@nats-io/transport-node"
 import type { Delivery } from "../../JetStream.ts"
 import type { Meta } from "./delivery.ts"
 import * as headers from "./headers.ts"
+import type { Headers, Incoming } from "./Incoming.ts"
 
 export class Delivered implements Delivery {
   readonly payloads: ReadonlyArray<Uint8Array>
@@ -14,9 +14,9 @@ export class Delivered implements Delivery {
   /** Where it is acknowledged; another one when it was delivered again. */
   subject: string
   private readonly view: TransportCodec.View
-  private readonly message: Msg
+  private readonly message: Incoming
 
-  constructor(message: Msg, frame: Uint8Array, view: TransportCodec.View, meta: Meta) {
+  constructor(message: Incoming, frame: Uint8Array, view: TransportCodec.View, meta: Meta) {
     this.message = message
     this.frame = frame
     this.view = view
@@ -24,7 +24,7 @@ export class Delivered implements Delivery {
     this.sequence = meta.sequence
     this.storedMillis = meta.storedMillis
     this.deliveryCount = meta.count
-    this.subject = message.reply ?? ""
+    this.subject = message.reply
   }
 
   get timestampNanos(): bigint {
@@ -32,18 +32,18 @@ export class Delivered implements Delivery {
   }
 
   get id(): string | undefined {
-    return headers.valueOf(this.message, headers.messageId)
+    return headers.valueOf(this.headers, headers.messageId)
   }
 
   get position(): string | undefined {
-    return headers.valueOf(this.message, headers.position)
+    return headers.valueOf(this.headers, headers.position)
   }
 
   get epoch(): number | undefined {
-    return headers.epochOf(this.message)
+    return headers.epochOf(this.headers)
   }
 
-  get headers(): ReadonlyArray<readonly [string, string]> {
-    return headers.all(this.message)
+  get headers(): Headers {
+    return this.message.headers
   }
 }

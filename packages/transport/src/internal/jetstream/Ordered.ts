@@ -5,7 +5,6 @@
  * came. So nothing is lost meanwhile, and nothing comes twice.
  */
 import { TransportCodec } from "@kps/idl"
-import type { Msg } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ChannelName, Message } from "../../Channel.ts"
@@ -14,6 +13,7 @@ import type { Counters } from "../Counters.ts"
 import type { Notices } from "../Notices.ts"
 import { Attachment } from "./Attachment.ts"
 import * as delivery from "./delivery.ts"
+import type { Incoming } from "./Incoming.ts"
 import { Puller } from "./Puller.ts"
 import { type Session, type SessionOver, told } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -140,9 +140,9 @@ export class Ordered {
     return unread
   }
 
-  private onMessage(message: Msg): void {
+  private onMessage(message: Incoming): void {
     const { channel, counters, notices } = this.options
-    const meta = delivery.metaOf(message.reply ?? "")
+    const meta = delivery.metaOf(message.reply)
     if (meta === undefined) return
     if (meta.delivery !== this.lastDelivery + 1) return this.restart()
     this.lastDelivery = meta.delivery

@@ -2,6 +2,7 @@
  * Asks a pull consumer for messages on one connection: no more than there is room for, in messages and in bytes.
  */
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node"
+import { type Incoming, OfChunk, OfClient } from "./Incoming.ts"
 import type { Session } from "./Session.ts"
 
 export interface Options {
@@ -10,7 +11,7 @@ export interface Options {
   readonly consumer: string
   /** Milliseconds from any start. */
   readonly now: () => number
-  readonly onMessage: (message: Msg) => void
+  readonly onMessage: (message: Incoming) => void
   /** A request has ended; `full` when the next message is larger than what was left of it. */
   readonly onRoom: (full: boolean) => void
   /** Nothing more comes from here: what is wrong, and whether the consumer is not there any more. */
@@ -48,8 +49,11 @@ export class Puller {
     this.heardAt = now()
     this.subscription = session.subscribe(this.inbox, (error, message) => {
       if (this.isOver) return
-      if (error === null) this.onMessage(message)
-      else this.end(error.message, false)
+      if (error !== null) return this.end(error.message, false)
+      if (message.reply === undefined || message.reply === "") this.onStatus(message)
+      else this.onMessage(new OfClient(message))
+    }, (...frame) => {
+      if (!this.isOver) this.onMessage(new OfChunk(...frame))
     })
     this.forget = session.onEnd(() => this.end("the connection is over", false))
   }
@@ -91,10 +95,8 @@ export class Puller {
     this.subscription?.unsubscribe()
   }
 
-  private onMessage(message: Msg): void {
+  private onMessage(message: Incoming): void {
     this.heardAt = this.options.now()
-    const { reply } = message
-    if (reply === undefined || reply === "") return this.onStatus(message)
     const request = this.requests[0]
     if (request !== undefined) {
       request.messages--
@@ -107,6 +109,7 @@ export class Puller {
   }
 
   private onStatus({ headers }: Msg): void {
+    this.heardAt = this.options.now()
     const code = headers?.code ?? 0
     const description = headers?.description ?? ""
     if (code === 100) return

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
 import { JetStreamRefused, PermissionDenied, TransportError } from "../../TransportError.ts"
 import * as DataPath from "../DataPath.ts"
+import type { Taker } from "../fast/ChunkParser.ts"
 
 /** Who is told how the broker answered what it published. */
 export interface AckTaker {
@@ -166,6 +167,11 @@ export class Session {
     }
   }
 
+  /** Hands over an acknowledgement; whether it could be. */
+  acknowledge(subject: string, text: string): boolean {
+    return this.handOver(() => this.path.publishText(subject, text))
+  }
+
   /** Whether so much waits to be written that it is better to wait. */
   get isFull(): boolean {
     return this.path.isFull()
@@ -176,10 +182,17 @@ export class Session {
     return this.handOver(() => this.path.publishHeaded(channel, reply, lines, frame))
   }
 
-  /** The client's `subscribe`; `undefined` when the connection is over. */
-  subscribe(subject: string, callback: (error: Error | null, message: Msg) => void): Subscription | undefined {
+  /** The client's `subscribe`; `undefined` when the connection is over. Messages with headers may come the other way. */
+  subscribe(
+    subject: string,
+    callback: (error: Error | null, message: Msg) => void,
+    onHeaded: NonNullable<Taker["acceptHeaded"]>
+  ): Subscription | undefined {
     try {
-      return this.client.subscribe(subject, { callback })
+      const subscription = this.client.subscribe(subject, { callback })
+      // a message that has neither headers nor a subject to reply to is nobody's here
+      this.path.feed(subscription, { acceptRange: () => undefined, acceptHeaded: onHeaded })
+      return subscription
     } catch {
       // closed, and we are told in a later turn
       this.end()

@@ -1,5 +1,5 @@
 /** The headers of a stored message. */
-import type { Msg } from "@nats-io/transport-node"
+import type { Headers } from "./Incoming.ts"
 
 export const messageId = "Nats-Msg-Id"
 export const position = "Kps-Position"
@@ -47,16 +47,11 @@ export const problemOf = (value: string, maxBytes: number): string | undefined =
   return byteLength > maxBytes ? `it has ${byteLength} bytes, the limit is ${maxBytes} bytes` : undefined
 }
 
-/** The value of a header, if the message has it. */
-export const valueOf = (message: Pick<Msg, "headers">, name: string): string | undefined => {
-  const value = message.headers?.get(name)
-  return value === "" ? undefined : value
-}
+/** The value of a header, if it is there. */
+export const valueOf = (headers: Headers, name: string): string | undefined =>
+  headers.find(([other]) => other === name)?.[1]
 
-export const epochOf = (message: Pick<Msg, "headers">): number | undefined => {
-  const value = Number(valueOf(message, epoch))
+export const epochOf = (headers: Headers): number | undefined => {
+  const value = Number(valueOf(headers, epoch))
   return Number.isSafeInteger(value) ? value : undefined
 }
-
-export const all = (message: Pick<Msg, "headers">): ReadonlyArray<readonly [string, string]> =>
-  Array.from(message.headers ?? []).flatMap(([name, values]) => values.map((value) => [name, value] as const))

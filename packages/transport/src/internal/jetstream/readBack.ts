@@ -1,11 +1,12 @@
 /** What is stored on a channel: the headers of a range of messages, and single messages. */
-import { createInbox, type Msg } from "@nats-io/transport-node"
+import { createInbox } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ChannelName } from "../../Channel.ts"
 import type { TransportError } from "../../TransportError.ts"
 import * as delivery from "./delivery.ts"
 import * as headers from "./headers.ts"
+import { type Headers, type Incoming, OfClient } from "./Incoming.ts"
 import * as Session from "./Session.ts"
 import type { StreamState } from "./streams.ts"
 
@@ -81,7 +82,7 @@ const pull = (
     }
     const subscription = session.client.subscribe(inbox, {
       callback: (error, message) => {
-        const entry = error === null ? entryOf(message) : undefined
+        const entry = error === null ? entryOf(new OfClient(message)) : undefined
         if (entry !== undefined && entry.sequence <= to) entries.push(entry)
         // a status: there are no more
         if (entry === undefined || entry.sequence >= to) return resume(Effect.void)
@@ -92,15 +93,17 @@ const pull = (
     return Effect.sync(() => subscription.unsubscribe())
   })
 
-const entryOf = (message: Msg): Entry | undefined => {
-  const meta = delivery.metaOf(message.reply ?? "")
-  return meta === undefined ? undefined : {
-    sequence: meta.sequence,
-    id: headers.valueOf(message, headers.messageId),
-    position: headers.valueOf(message, headers.position),
-    epoch: headers.epochOf(message)
-  }
+const entryOf = (message: Incoming): Entry | undefined => {
+  const meta = delivery.metaOf(message.reply)
+  return meta === undefined ? undefined : entry(meta.sequence, message.headers)
 }
+
+const entry = (sequence: number, all: Headers): Entry => ({
+  sequence,
+  id: headers.valueOf(all, headers.messageId),
+  position: headers.valueOf(all, headers.position),
+  epoch: headers.epochOf(all)
+})
 
 /** The last message, if there is one. */
 export const last = (
@@ -118,12 +121,9 @@ export const last = (
       () => Effect.succeed(null)
     ),
     Effect.map((message) =>
-      message === null ? Option.none() : Option.some({
-        sequence: message.seq,
-        id: headers.valueOf({ headers: message.header }, headers.messageId),
-        position: headers.valueOf({ headers: message.header }, headers.position),
-        epoch: headers.epochOf({ headers: message.header })
-      })
+      message === null ? Option.none() : Option.some(
+        entry(message.seq, Array.from(message.header, ([name, [value = ""]]) => [name, value] as const))
+      )
     ),
     Session.told
   )
