@@ -23,7 +23,6 @@ export const layer = (settings: Settings): Layer.Layer<
     delivery,
     errors,
     host,
-    ordering,
     packing,
     port,
     reflection = true,
@@ -31,7 +30,7 @@ export const layer = (settings: Settings): Layer.Layer<
     setPayload,
     tls
   } = settings
-  const served = { connectorId, delivery, errors, host, ordering, packing, port, reflection, setPayload, tls }
+  const served = { connectorId, delivery, errors, host, packing, port, reflection, setPayload, tls }
   return ConnectorServer.layer(NatsConnector, served).pipe(
     Layer.provide(NatsConnectorLive.layer),
     Layer.provide([

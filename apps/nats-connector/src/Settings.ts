@@ -3,7 +3,7 @@
  *
  * `node:util` parses the flags; a CLI library would double the time to ready.
  */
-import { type ConnectorServer, type Ordering, type SharedState, StreamDelivery, StreamPacking } from "@kps/server"
+import { type ConnectorServer, type SharedState, StreamDelivery, StreamPacking } from "@kps/server"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -29,8 +29,6 @@ export interface Settings {
   readonly telemetry?: boolean
   /** Whether clients can ask for the contract. Default: true. */
   readonly reflection?: boolean
-  /** Whether egress streams run on one replica alone. Default: on all of them. */
-  readonly ordering?: Ordering.Options | undefined
   /** Where it is kept what replicas share. Default: in this process. */
   readonly state?: Omit<SharedState.Options, "connectorId">
   /** Which ingress streams pack. Default: none. */
@@ -93,8 +91,6 @@ Environment:
   KPS_STATE                  memory (default), or jetstream: what was asked for is kept, and shared by replicas
   KPS_STATE_REPLICAS         1 (default), 3 or 5: how many servers of a cluster keep it
   KPS_STATE_PREFIX           what the names of its buckets begin with; default: kps
-  KPS_ORDERING               none (default) or strict: whether one replica alone runs an egress stream; one runs an
-                             ingress stream in any case, where replicas share state
   KPS_LEASE_TTL              seconds that a replica that died keeps its streams; default: 10
   KPS_DLQ_MAX_AGE            with KPS_STATE=jetstream, hours that dead letters are kept; default: 168
   KPS_DLQ_MAX_BYTES          and bytes of them; default: 268435456
@@ -187,8 +183,6 @@ export const parse = (
   if (Result.isFailure(reflection)) return Result.fail(reflection.failure)
   const packing = StreamPacking.parse(variable("KPS_PACKING") ?? "off")
   if (Result.isFailure(packing)) return usage(`KPS_PACKING: ${packing.failure}`)
-  const ordering = oneOf("KPS_ORDERING", variable("KPS_ORDERING"), ["none", "strict"])
-  if (Result.isFailure(ordering)) return Result.fail(ordering.failure)
   const delivery = StreamDelivery.parse(variable("KPS_DELIVERY") ?? "strict")
   if (Result.isFailure(delivery)) return usage(`KPS_DELIVERY: ${delivery.failure}`)
   const state = stateOf(variable)
@@ -212,7 +206,6 @@ export const parse = (
       metrics: metricsPort.success === undefined ? undefined : { host: metricsHost, port: metricsPort.success },
       pushGateway: variable("PUSH_GW"),
       telemetry,
-      ordering: { all: ordering.success },
       state: state.success,
       reflection: reflection.success === "on",
       packing: packing.success,

@@ -42,11 +42,6 @@ describe("Settings", () => {
       "KPS_STATE_REPLICAS is \"2\": want \"1\" or \"3\" or \"5\""
     )
     assert.include(refused({ KPS_STATE_PREFIX: "a.b" }), "KPS_STATE_PREFIX is \"a.b\"")
-    assert.deepStrictEqual(
-      run([], { CONNECTOR_INSTANCE_ID: "c-1", KPS_ORDERING: "strict" }).ordering,
-      { all: "strict" }
-    )
-    assert.include(refused({ KPS_ORDERING: "loose" }), "want \"none\" or \"strict\"")
     for (const ttl of ["0", "601", "1.5", "10s"]) {
       assert.strictEqual(
         refused({ KPS_LEASE_TTL: ttl }),
@@ -68,7 +63,6 @@ describe("Settings", () => {
       pushGateway: undefined,
       telemetry: false,
       reflection: true,
-      ordering: { all: "none" },
       state: {
         state: "memory",
         replicas: 1,
@@ -125,7 +119,6 @@ describe("Settings", () => {
       pushGateway: "push:9091",
       telemetry: true,
       reflection: false,
-      ordering: { all: "none" },
       state: {
         state: "memory",
         replicas: 1,

@@ -9,7 +9,6 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Ordering from "./Ordering.ts"
 import * as StreamDelivery from "./StreamDelivery.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type * as Tls from "./Tls.ts"
@@ -51,11 +50,6 @@ export interface Options {
    * that read only the first payload of a message.
    */
   readonly packing?: StreamPacking.Options | undefined
-  /**
-   * Which egress streams one replica alone runs, for the sake of their order, where replicas share state. Ingress streams
-   * always are. Default: none over core NATS, where queue groups spread messages over all replicas.
-   */
-  readonly ordering?: Ordering.Options | undefined
   /**
    * What becomes of the items of egress streams that cannot be delivered: whether others may pass them, and for how long
    * they are tried before they go to the dead-letter channel. Default: others wait, 60 seconds.
@@ -132,11 +126,6 @@ const packing: Config.Config<StreamPacking.Options | undefined> = Config.schema(
   Config.withDefault(undefined)
 )
 
-const ordering: Config.Config<Ordering.Options | undefined> = Config.Literals(["strict", "none"], "KPS_ORDERING").pipe(
-  Config.map((all) => ({ all })),
-  Config.withDefault(undefined)
-)
-
 const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schema(
   Schema.String.check(
     Schema.makeFilter((text) =>
@@ -152,7 +141,7 @@ const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schem
 /**
  * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
  * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), `KPS_PACKING` (see
- * `StreamPacking.parse`), `KPS_ORDERING` (`strict` or `none`), `KPS_DELIVERY` (see `StreamDelivery.parse`), and for TLS
+ * `StreamPacking.parse`), `KPS_DELIVERY` (see `StreamDelivery.parse`), and for TLS
  * `KPS_TLS_CERT`, `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or PEM.
  *
  * @category configuration
@@ -160,7 +149,7 @@ const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schem
  */
 export const config: Config.Config<
   & Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">>
-  & Pick<Options, "tls" | "packing" | "ordering" | "delivery">
+  & Pick<Options, "tls" | "packing" | "delivery">
 > = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
@@ -172,7 +161,6 @@ export const config: Config.Config<
     Config.map((value) => value === "on")
   ),
   packing,
-  ordering,
   delivery,
   tls
 })

@@ -5,7 +5,7 @@
  */
 import type { Connector } from "@kps/connector"
 import { Events, StreamEvents } from "@kps/events"
-import { Transport } from "@kps/transport"
+import { JetStream, Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -19,7 +19,6 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { DeadLetters, makeMemory } from "./DeadLetters.ts"
 import { Lease } from "./Lease.ts"
-import * as Ordering from "./Ordering.ts"
 import { Positions } from "./Positions.ts"
 import * as StreamDelivery from "./StreamDelivery.ts"
 import * as StreamPacking from "./StreamPacking.ts"
@@ -93,8 +92,6 @@ export interface Options {
   readonly connectorId?: string
   /** Which ingress streams pack many payloads into one message. Default: none. */
   readonly packing?: StreamPacking.Options | undefined
-  /** Which egress streams one replica alone runs, where there is a `Lease`. Default: none over core NATS. */
-  readonly ordering?: Ordering.Options | undefined
   /** What becomes of the items of egress streams that fail. Default: in order, and tried for 60 seconds. */
   readonly delivery?: StreamDelivery.Options | undefined
 }
@@ -132,6 +129,9 @@ const make = Effect.fnUntraced(function*<Name extends string>(
 
   const transport = yield* Transport.Transport
   const deadLetters = Option.getOrElse(yield* Effect.serviceOption(DeadLetters), () => makeMemory(transport))
+  const deliveryOf = StreamDelivery.make(options.delivery)
+  // Where channels are stored one replica can keep their order; queue groups of core NATS cannot, and share the work.
+  const stored = Option.isSome(yield* Effect.serviceOption(JetStream.JetStream))
   const connection = yield* StreamTransport.watch(
     transport,
     (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
@@ -142,13 +142,13 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     failures: connector.definition.failures,
     connection,
     packingOf: StreamPacking.make(options.packing),
-    deliveryOf: StreamDelivery.make(options.delivery),
+    deliveryOf,
     deadLetters,
     clock,
     leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
       onNone: () => () => undefined,
       onSome: (lease) => (spec) =>
-        Ordering.isExclusive(options.ordering ?? {}, spec)
+        spec.direction === "INGRESS" || (stored && deliveryOf(spec.id).ordering === "strict")
           ? (onWaiting) => lease.acquire(spec.id, { onWaiting })
           : undefined
     }),

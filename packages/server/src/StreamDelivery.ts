@@ -13,7 +13,10 @@ import { quote } from "./internal/text.ts"
  * @since 0.1.0
  */
 export interface Choice {
-  /** `strict`: those behind a failing item wait. `none`: they pass it. Default: "strict". */
+  /**
+   * `strict`: those behind a failing item wait; of several replicas one runs the stream, where channels are in JetStream.
+   * `none`: they pass it; all replicas run the stream. Default: "strict". Over core NATS all replicas run it in any case.
+   */
   readonly ordering?: "strict" | "none"
   /**
    * How long an item is tried, from its first failure on, before it goes to the dead-letter channel, where the failures

@@ -40,7 +40,6 @@ describe("docs/contract.md", () => {
         setPayload: "perKind",
         reflection: true,
         packing: undefined,
-        ordering: undefined,
         delivery: undefined,
         tls: undefined
       })
@@ -51,7 +50,6 @@ describe("docs/contract.md", () => {
           KPS_SET_PAYLOAD: "replaceAll",
           KPS_REFLECTION: "off",
           KPS_PACKING: "on",
-          KPS_ORDERING: "strict",
           KPS_DELIVERY: "none"
         }),
         {
@@ -60,7 +58,6 @@ describe("docs/contract.md", () => {
           setPayload: "replaceAll",
           reflection: false,
           packing: { all: "on", streams: {} },
-          ordering: { all: "strict" },
           delivery: { all: { ordering: "none" }, streams: {} },
           tls: undefined
         }

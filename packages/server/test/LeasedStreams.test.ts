@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
+import { JetStream } from "@kps/transport"
 import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { Lease } from "../src/Lease.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
@@ -67,8 +68,15 @@ class Hand {
   })
 }
 
-const leased = (hooks: Hooks, hand: Hand, options: RunningStreams.Options = {}) =>
-  Layer.provide(layer(hooks, options), hand.layer)
+const leased = (
+  hooks: Hooks,
+  hand: Hand,
+  options: RunningStreams.Options = {},
+  over: Layer.Layer<never> = Layer.empty
+) => layer(hooks, options).pipe(Layer.provide(hand.layer), Layer.provide(over))
+
+/** Channels are in JetStream. */
+const stored: Layer.Layer<never> = Layer.mock(JetStream.JetStream, {})
 
 /** A source of what the test puts into it. */
 const fed = Effect.map(Queue.unbounded<string>(), (queue) => ({
@@ -169,15 +177,21 @@ describe("A stream that runs by a lease", () => {
       yield* hand.lose
       yield* settle
       assert.strictEqual(yield* stateOf("1"), "Standby")
-    }).pipe(Effect.provide(leased(hooks, hand, { ordering: { all: "strict" } })))
+    }).pipe(Effect.provide(leased(hooks, hand, {}, stored)))
   })
 
-  it.effect("needs none as an egress stream without strict order", () => {
-    const hand = new Hand()
-    return Effect.gen(function*() {
+  it.effect("needs one as an egress stream of a channel in JetStream, with strict order, and not otherwise", () => {
+    const both = { all: { ordering: "strict" }, streams: { 2: { ordering: "none" } } } as const
+    const states = Effect.gen(function*() {
       yield* apply([egress("1"), egress("2")])
-      assert.deepStrictEqual([yield* stateOf("1"), yield* stateOf("2")], ["Running", "Standby"])
-    }).pipe(Effect.provide(leased({}, hand, { ordering: { streams: { 2: "strict" } } })))
+      return [yield* stateOf("1"), yield* stateOf("2")]
+    })
+    return Effect.gen(function*() {
+      const inJetStream = yield* Effect.provide(states, leased({}, new Hand(), { delivery: both }, stored))
+      const inCore = yield* Effect.provide(states, leased({}, new Hand(), { delivery: both }))
+
+      assert.deepStrictEqual([inJetStream, inCore], [["Standby", "Running"], ["Running", "Running"]])
+    })
   })
 
   it.effect("ends at once when it is removed or drained while it stands by, and holds nothing then", () => {

@@ -166,20 +166,24 @@ const suite = <E>(name: string, layer: Layer.Layer<Place, E>) =>
       20_000
     )
 
-    it.effect("egress runs on all of them, or with strict order on one", () =>
-      Effect.gen(function*() {
-        const instance = fresh("i")
-        const ordering = { streams: { strict: "strict" as const } }
-        const a = yield* replica(instance, {}, { ordering })
-        const b = yield* replica(instance, {}, { ordering })
-        yield* a.set(stream("free", "EGRESS"), stream("strict", "EGRESS"))
-        yield* eventually(Effect.all([a.here, b.here]), (here) =>
-          here.every(([free]) => free === "free Running") &&
-          ["strict Running", "strict Standby"].every((want) => here.some(([, strict]) => strict === want)))
+    it.effect(
+      "egress of channels in JetStream runs on one of them, or without order on all",
+      () =>
+        Effect.gen(function*() {
+          const instance = fresh("i")
+          const options = { delivery: { streams: { free: { ordering: "none" } } }, stored: true } as const
+          const a = yield* replica(instance, {}, options)
+          const b = yield* replica(instance, {}, options)
+          yield* a.set(stream("free", "EGRESS"), stream("strict", "EGRESS"))
+          yield* eventually(Effect.all([a.here, b.here]), (here) =>
+            here.every(([free]) => free === "free Running") &&
+            ["strict Running", "strict Standby"].every((want) => here.some(([, strict]) => strict === want)))
 
-        yield* eventually(b.running, equal(["free", "strict"]))
-        yield* eventually(a.running, equal(["free", "strict"]))
-      }), 20_000)
+          yield* eventually(b.running, equal(["free", "strict"]))
+          yield* eventually(a.running, equal(["free", "strict"]))
+        }),
+      20_000
+    )
 
     it.effect(
       "two SetPayloads at the same time on two of them end as one, whole, on both",

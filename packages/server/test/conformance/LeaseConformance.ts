@@ -153,6 +153,22 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         assert.isAbove(second.token, first.token)
       }))
 
+    it.effect("is not taken away by a replica that hears nothing of its holder's renewals", () =>
+      Effect.gen(function*() {
+        const instance = fresh("i")
+        const [one, other] = yield* Effect.all([replica(instance), replica(instance)])
+        const first = yield* hold(one.lease, "s")
+        const waiting = yield* Effect.forkChild(hold(other.lease, "s"))
+        yield* Effect.sleep(ttl / 2)
+        yield* other.plug.deafen
+        yield* Effect.sleep(ttl * 3)
+
+        assert.isTrue(first.isHeld())
+        assert.isUndefined(waiting.pollUnsafe())
+        assert.deepStrictEqual(yield* one.lease.holder("s"), Option.some(first.token))
+        yield* Fiber.interrupt(waiting)
+      }))
+
     it.effect("does not care what time it is anywhere", () =>
       Effect.gen(function*() {
         const day = 86_400_000

@@ -5,6 +5,7 @@ import { StateError, Unavailable } from "../../src/StateError.ts"
 /** Buckets that a test cuts off from where they are kept, as a broken network does: for one process alone. */
 export class Plug {
   private in = true
+  private hears = true
   readonly buckets: Buckets["Service"]
 
   constructor(buckets: Buckets["Service"]) {
@@ -17,6 +18,11 @@ export class Plug {
 
   readonly push = Effect.sync(() => {
     this.in = true
+  })
+
+  /** Watches tell nothing any more; everything else goes on. */
+  readonly deafen = Effect.sync(() => {
+    this.hears = false
   })
 
   private through(bucket: Bucket): Bucket {
@@ -36,7 +42,7 @@ export class Plug {
       put: (key, value, expected) => gate(key, bucket.put(key, value, expected)),
       remove: (key, expected) => gate(key, bucket.remove(key, expected)),
       list: (filter) => gate(filter, bucket.list(filter)),
-      watch: (filter) => Stream.filter(bucket.watch(filter), () => this.in)
+      watch: (filter) => Stream.filter(bucket.watch(filter), () => this.in && this.hears)
     }
   }
 }

@@ -10,7 +10,7 @@ import {
   State,
   StreamDirection
 } from "@kps/idl"
-import { Transport } from "@kps/transport"
+import { JetStream, Transport } from "@kps/transport"
 import { Context, Effect, Layer, References } from "effect"
 import * as Bucket from "../../src/Bucket.ts"
 import * as ConnectorService from "../../src/ConnectorService.ts"
@@ -40,17 +40,19 @@ export const stream = (
 export const replica = Effect.fnUntraced(function*(
   instance: string,
   hooks: Hooks,
-  options: Partial<Options.Options> & { readonly transport?: Transport.Transport["Service"] } = {}
+  options: Partial<Options.Options> & { readonly stored?: boolean } = {}
 ) {
   const plug = new Plug(yield* Place.use(({ process }) => process))
-  const { transport, ...given } = options
+  const { stored = false, ...given } = options
   const asked: Options.Options = { connectorId: instance, startTimeout: "3 seconds", ...given }
   const context = yield* Layer.build(
     RunningStreams.layer(Fake, asked).pipe(
       Layer.provideMerge([
         implementation(hooks),
         Events.layer,
-        transport === undefined ? Transport.layerMemory : Layer.succeed(Transport.Transport, transport)
+        Transport.layerMemory,
+        // Says that channels are in JetStream; nothing here asks it.
+        stored ? Layer.mock(JetStream.JetStream, {}) : Layer.empty
       ]),
       Layer.provideMerge(SharedState.layerBuckets({ connectorId: instance, timeToLive })),
       Layer.provide(Layer.succeed(Bucket.Buckets, plug.buckets)),
