@@ -4,7 +4,7 @@ import * as Certificates from "@kps/transport/testing/Certificates"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -20,10 +20,15 @@ const freePort = Effect.callback<number>((resume) => {
   })
 })
 
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "conform-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
 const node = `${process.execPath} --conditions=@kps/source`
 
 const conform = Effect.fnUntraced(function*(
-  options: { readonly env?: string; readonly args: ReadonlyArray<string> }
+  options: { readonly env?: string; readonly description?: string; readonly args: ReadonlyArray<string> }
 ) {
   const platform = yield* natsServer()
   const port = yield* freePort
@@ -34,7 +39,7 @@ const conform = Effect.fnUntraced(function*(
     "conform",
     `--endpoint=127.0.0.1:${port}`,
     `--nats=${platform.url}`,
-    `--connector=${path("../conformance.json")}`,
+    `--connector=${options.description ?? path("../conformance.json")}`,
     `--command=${connector}`,
     ...options.args
   ]
@@ -94,12 +99,33 @@ describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
         assert.match(stdout, /^ok +C01 [^\n]*\nskipped O55 [^\n]* the connector is called with TLS already: /)
       }), 60_000)
 
+    it.live("passes what needs an outside that refuses a payload", () =>
+      Effect.gen(function*() {
+        const folder = yield* temporary
+        const outside = yield* natsServer({ config: "max_payload: 1024" })
+        const { streams, ...about } = JSON.parse(readFileSync(path("../conformance.json"), "utf8"))
+        const refusing = { metadata: streams.egress.working, payload: "x".repeat(2_000) }
+        const description = join(folder, "conformance.json")
+        writeFileSync(
+          description,
+          JSON.stringify({
+            ...about,
+            streams: { ...streams, egress: { ...streams.egress, refusing } },
+            outside: { nats: { ...about.outside.nats, url: outside.url } }
+          })
+        )
+        const { code, stderr, stdout } = yield* conform({
+          description,
+          args: ["--case", "G42", "--case", "G43", "--level", "full"]
+        })
+
+        assert.strictEqual(code, 0, stderr + stdout)
+        assert.match(stdout, /^ok +G42 [^]*ok +G43 [^]*2 passed, 0 failed, 0 skipped/)
+      }), 90_000)
+
     it.live("catches a connector that breaks a rule, says which and how to see it again", () =>
       Effect.gen(function*() {
-        const folder = yield* Effect.acquireRelease(
-          Effect.sync(() => mkdtempSync(join(tmpdir(), "conform-"))),
-          (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-        )
+        const folder = yield* temporary
         const html = join(folder, "report.html")
         // as the original does: config alone stops every stream
         const { code, stderr, stdout } = yield* conform({

@@ -64,6 +64,8 @@ export const Streams = Schema.Struct({
     run: Schema.optionalKey(Metadata),
     stop: Schema.optionalKey(Metadata)
   })),
+  /** Egress: a stream whose outside never takes this payload, however often it is tried, and takes all others. */
+  refusing: Schema.optionalKey(Schema.Struct({ metadata: Metadata, payload: Schema.NonEmptyString })),
   /** A stream whose code throws on every payload. */
   throwing: Schema.optionalKey(Metadata),
   /** A stream that runs and has `{secret}` where a secret goes. */

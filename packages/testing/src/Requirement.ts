@@ -64,6 +64,10 @@ const checks = {
       some(subject, ({ hanging }) => hanging) || subject.description.config.hangsDiscovery !== undefined,
     reason: described("hanging stream")
   },
+  refusing: {
+    holds: ({ description }) => description.streams.egress?.refusing !== undefined,
+    reason: described("streams.egress.refusing")
+  },
   throwing: {
     holds: ({ description }) => description.streams.egress?.throwing !== undefined,
     reason: described("streams.egress.throwing")

@@ -7,19 +7,55 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Case } from "../Case.ts"
+import type { Driver } from "../Driver.ts"
 import * as EventView from "../EventView.ts"
 import * as Flow from "../Flow.ts"
 import { BedFailed, expect, show } from "../Outcome.ts"
+import type { TestStream } from "../TestStream.ts"
 
 const malformedFrames = 7
 const graceMillis = 15_000
 
+/** Waits for an alert of this name about a stream that counts so many. */
+const deadLettered = (driver: Driver, stream: TestStream, count: number) =>
+  driver.eventually(
+    `an alert messageDeadLettered about ${stream.id} that says ${count}`,
+    Effect.map(driver.eventsOf(stream), (events) => {
+      const alert = events.find((event) => EventView.isStanding(event) && event.name === "messageDeadLettered")
+      if (alert === undefined) return EventView.texts(events)
+      return new RegExp(`\\b${count}\\b`).test(JSON.stringify(alert.metadata["ExtraMessage"])) ? undefined : show(alert)
+    })
+  )
+
 /** @since 0.1.0 */
 export const cases: ReadonlyArray<Case> = [
   {
+    id: "G42",
+    title: "a payload that the outside never takes",
+    expected: "an alert that it is a dead letter, and what is behind it flows",
+    level: "full",
+    door: "wire",
+    timeout: "40 seconds",
+    requires: ["observe", "refusing"],
+    run: Effect.fnUntraced(function*(driver) {
+      const refusing = driver.subject.description.streams.egress?.refusing
+      if (refusing === undefined) return yield* new BedFailed({ problem: "no refusing stream" })
+      const stream = yield* driver.stream({ direction: "EGRESS", metadata: refusing.metadata })
+      yield* driver.start(stream)
+      const collected = yield* Flow.collect(driver, stream)
+      yield* Flow.send(driver, stream, Flow.numbered(stream, 0, 1))
+      yield* Flow.send(driver, stream, [refusing.payload])
+      yield* Flow.send(driver, stream, Flow.numbered(stream, 1, 3))
+      yield* Flow.all(driver, stream, collected, 3)
+      yield* expect(collected.texts().length === 3, "nothing but the three payloads", show(collected.texts()))
+      yield* deadLettered(driver, stream, 1)
+      return "an alert says that it is a dead letter, and what was behind it came"
+    })
+  },
+  {
     id: "G43",
     title: "malformed frames on the channel",
-    expected: "an alert that counts them, and what is behind them flows",
+    expected: "alerts that count them, skipped and kept as dead letters, and what is behind them flows",
     level: "full",
     door: "wire",
     requires: ["observe"],
@@ -42,7 +78,8 @@ export const cases: ReadonlyArray<Case> = [
           return counts ? undefined : alerts.length === 0 ? EventView.texts(events) : show(alerts)
         })
       )
-      return `${malformedFrames} malformed frames: an alert counts them, and what was behind them came`
+      yield* deadLettered(driver, stream, malformedFrames)
+      return `${malformedFrames} malformed frames: alerts count them, and what was behind them came`
     })
   },
   {

@@ -6,6 +6,39 @@ const text = (payload: Uint8Array) => new TextDecoder().decode(payload)
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
+    breaks: "G42",
+    what: "drops what the outside never takes without a word",
+    mutation: () => ({
+      hooks: (hooks) => ({
+        ...hooks,
+        egress: (stream) =>
+          Effect.map(hooks.egress(stream), (sink) => ({
+            ...sink,
+            deliver: (batch) => {
+              const [first, ...rest] = batch.filter(({ payload }) => text(payload) !== stream.parameters.refuses)
+              return first === undefined ? Effect.succeed(Delivery.delivered) : sink.deliver([first, ...rest])
+            }
+          }))
+      })
+    })
+  },
+  {
+    breaks: "G42",
+    what: "tries it for ever, and holds what is behind it",
+    mutation: () => ({ options: { delivery: { all: { horizon: "1 hour" } } } })
+  },
+  {
+    breaks: "G43",
+    what: "says that there were malformed frames, and keeps none",
+    mutation: () => ({
+      events: (events) => ({
+        ...events,
+        raise: (alert, occurrence) =>
+          alert.name === "messageDeadLettered" ? Effect.void : events.raise(alert, occurrence)
+      })
+    })
+  },
+  {
     breaks: "G43",
     what: "drops malformed frames without a word, as the original does",
     mutation: () => ({

@@ -25,6 +25,12 @@ class Fails {
   }
 }
 
+/** The world is there, and does not take a payload. */
+class Refused {
+  readonly _tag = "Refused"
+  readonly message = "the world refuses it"
+}
+
 const [whenSet] = ["on"] as const
 
 /** A connector whose outside is a `World`. */
@@ -47,6 +53,7 @@ export const MemoryConnector = Connector.make("memory")({
     hangs: Schema.optionalKey(
       Schema.Literals(["open", "run", "stop"]).annotate({ description: "What never ends." })
     ),
+    refuses: Schema.optionalKey(Schema.String.annotate({ description: "A payload that the world never takes." })),
     throws: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the code of the sink has a bug." }))
   }),
   config: Schema.Struct({
@@ -62,6 +69,7 @@ export const MemoryConnector = Connector.make("memory")({
   }),
   failures: {
     Away: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "1 second" } }),
+    Refused: Failure.retry({ code: "FAILED_PRECONDITION", severity: "WARNING", backoff: { base: "20 millis" } }),
     INVALID_ARGUMENT: Failure.halt({ code: "INVALID_ARGUMENT", severity: "CRITICAL" }),
     NOT_FOUND: Failure.halt({ code: "NOT_FOUND", severity: "CRITICAL" }),
     PERMISSION_DENIED: Failure.halt({ code: "PERMISSION_DENIED", severity: "CRITICAL" }),
@@ -82,7 +90,9 @@ type Opened = Connector.StreamOf<
 
 export interface Hooks {
   readonly ingress: (stream: Opened) => Effect.Effect<Delivery.Source<Away | Fails>, Away | Fails, Scope.Scope>
-  readonly egress: (stream: Opened) => Effect.Effect<Delivery.Sink<Away | Fails>, Away | Fails, Scope.Scope>
+  readonly egress: (
+    stream: Opened
+  ) => Effect.Effect<Delivery.Sink<Away | Fails | Refused>, Away | Fails, Scope.Scope>
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -116,13 +126,17 @@ export const hooks = (world: World): Hooks => ({
     )
   }),
   egress: Effect.fnUntraced(function*(stream) {
-    const { parameters: { hangs, subject, throws = false } } = stream
+    const { parameters: { hangs, refuses, subject, throws = false } } = stream
     yield* enter(world, stream)
-    return Delivery.sink({
+    return Delivery.sink<Away | Refused, never>({
       idempotent: false,
       deliver: (batch) => {
         if (throws) throw new Error("the code of the sink has a bug")
-        return hangs === "run" ? Effect.never : world.write(subject, batch.map(({ payload }) => text(payload)))
+        if (hangs === "run") return Effect.never
+        const texts = batch.map(({ payload }) => text(payload))
+        return refuses !== undefined && texts.includes(refuses)
+          ? Effect.fail(new Refused())
+          : world.write(subject, texts)
       },
       check: world.check(subject)
     })

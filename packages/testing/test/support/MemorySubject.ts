@@ -50,7 +50,14 @@ const sample = {
 const description = Description.decode("the memory connector", {
   id: "c-1",
   discovers: true,
-  streams: { ingress: sample, egress: { ...sample, throwing: { subject: "{stream}", throws: true } } },
+  streams: {
+    ingress: sample,
+    egress: {
+      ...sample,
+      throwing: { subject: "{stream}", throws: true },
+      refusing: { metadata: { subject: "{stream}", refuses: "refused" }, payload: "refused" }
+    }
+  },
   config: {
     default: { level: "INFO", discovery: "on", size: 1 },
     valid: [{ level: "DEBUG" }, { size: 7 }],
@@ -88,6 +95,7 @@ export const make = Effect.fnUntraced(function*(
     stopTimeout: "500 millis",
     discoverTimeout: "300 millis",
     gracePeriod: "300 millis",
+    delivery: { all: { horizon: "300 millis" } },
     ...mutation.options
   }
   const { MemoryConnector: connector } = MemoryConnector
