@@ -17,7 +17,11 @@ const Parameters = Schema.Struct({
   channel: Channel.ChannelName,
   size: Schema.Int,
   direction: Schema.Literals(["ingress", "egress"]),
-  packed: Schema.Boolean
+  packed: Schema.Boolean,
+  /** How many streams, each with a channel of its own. Default: one, on `channel`. */
+  streams: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(1))),
+  /** How many payloads a source gives at once. Default: 256, or 512 KiB of them. */
+  array: Schema.optionalKey(Schema.Int)
 })
 
 const Bench = Connector.make("bench")({
@@ -29,17 +33,17 @@ const Bench = Connector.make("bench")({
   failures: {}
 })
 
-/** A source that gives arrays while it is told to, and says when the last of them was taken. */
-const makeSource = (size: number) => {
+/** Sources that give arrays while they are told to, and say when the last of them was taken. */
+const makeSources = (size: number, streams: number, length: number) => {
   const payload = new Uint8Array(size).fill(7)
-  const length = Math.max(1, Math.min(256, Math.floor(524_288 / size)))
   let until = 0
   let sent = 0
+  let waiting = 0
   let idle = Deferred.makeUnsafe<void>()
   let wake = Deferred.makeUnsafe<void>()
   const pull: Pull.Pull<readonly [Uint8Array, ...Array<Uint8Array>]> = Effect.suspend(() => {
     if (Role.monotonicNanos() >= until) {
-      Deferred.doneUnsafe(idle, Effect.void)
+      if (++waiting === streams) Deferred.doneUnsafe(idle, Effect.void)
       return Effect.andThen(Deferred.await(wake), pull)
     }
     const payloads: [Uint8Array, ...Array<Uint8Array>] = [payload]
@@ -53,6 +57,7 @@ const makeSource = (size: number) => {
     give: (millis: number) =>
       Effect.suspend(() => {
         sent = 0
+        waiting = 0
         until = Role.monotonicNanos() + millis * 1e6
         idle = Deferred.makeUnsafe()
         const waking = wake
@@ -65,9 +70,10 @@ const makeSource = (size: number) => {
 
 Role.main(
   Parameters,
-  Effect.fnUntraced(function*({ channel, direction, packed, size, url }) {
+  Effect.fnUntraced(function*({ array, channel, direction, packed, size, streams: count, url }) {
     const arrivals = Arrivals.make()
-    const { give, source } = makeSource(size)
+    const length = array ?? Math.max(1, Math.min(256, Math.floor(524_288 / size)))
+    const { give, source } = makeSources(size, count, length)
     const implemented = Bench.toLayer(Effect.succeed({
       ingress: () => Effect.succeed(source),
       egress: () =>
@@ -100,15 +106,23 @@ Role.main(
       )
     )
     const transport = Context.get(context, Transport.Transport)
-    const stream = {
-      id: "one",
+    const streams = Array.from({ length: count }, (_, i) => ({
+      id: `stream-${i}`,
       direction: direction === "ingress" ? StreamDirection.INGRESS : StreamDirection.EGRESS,
-      transportChannel: channel,
+      transportChannel: count === 1 ? channel : `${channel}-${i}`,
       metadata: {}
-    }
-    yield* Context.get(context, ConnectorClient.ConnectorClient).setStreams([stream])
+    }))
+    const client = Context.get(context, ConnectorClient.ConnectorClient)
+    yield* client.setStreams(streams)
     return {
       ...arrivals.handlers,
+      // by a SetPayload of the same streams, over gRPC
+      setSame: () =>
+        Effect.gen(function*() {
+          const startedNanos = Role.monotonicNanos()
+          yield* client.setStreams(streams)
+          return { millis: (Role.monotonicNanos() - startedNanos) / 1e6 }
+        }),
       publish: ({ millis = 0 }) =>
         Effect.gen(function*() {
           const startedCpu = Role.cpuMicros()

@@ -11,6 +11,9 @@ import * as Latch from "effect/Latch"
 const maxPayloads = 4_096
 const maxBytes = 1_048_576
 
+/** An array that waits to be filled grows old, and what is put into an old array is kept until the next full collection. */
+const none: Array<Uint8Array> = []
+
 /**
  * What a pile had when it was taken.
  *
@@ -40,7 +43,7 @@ export class Pile {
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private readonly empty = Latch.makeUnsafe(true)
-  private payloads: Array<Uint8Array> = []
+  private payloads: Array<Uint8Array> = none
   private bytes = 0
   private timestampNanos = 0n
 
@@ -50,7 +53,8 @@ export class Pile {
 
   /** Adds what was read; succeeds when more may be added. Only when the last one has succeeded. */
   add(payloads: ReadonlyArray<Uint8Array>): Effect.Effect<void> {
-    if (this.payloads.length === 0) {
+    if (this.payloads === none) {
+      this.payloads = []
       this.timestampNanos = this.clock.currentTimeNanosUnsafe()
       this.empty.closeUnsafe()
       queueMicrotask(() => this.some.openUnsafe())
@@ -77,7 +81,7 @@ export class Pile {
   readonly next: Effect.Effect<Taken> = Effect.suspend(() =>
     Effect.map(this.some.await, () => {
       const { payloads, timestampNanos } = this
-      this.payloads = []
+      this.payloads = none
       this.bytes = 0
       this.some.closeUnsafe()
       this.room.closeUnsafe()
@@ -87,7 +91,7 @@ export class Pile {
 
   /** What was taken last is done with. */
   finish(): void {
-    if (this.payloads.length === 0) this.empty.openUnsafe()
+    if (this.payloads === none) this.empty.openUnsafe()
     this.room.openUnsafe()
   }
 }

@@ -78,7 +78,8 @@ export class Window<T extends Sourced> {
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private readonly empty = Latch.makeUnsafe(true)
-  private entries: Array<Entry<T>> = []
+  /** Absent while there are none: an array that waits grows old, and keeps what is put into it. */
+  private entries: Array<Entry<T>> | undefined
   private batch = new Batch<T>([])
   private settled = 0
   private payloads = 0
@@ -91,9 +92,10 @@ export class Window<T extends Sourced> {
   /** Adds what was read, stamped with one reading of the clock. */
   add(taken: ReadonlyArray<T>): void {
     const timestampNanos = this.clock.currentTimeNanosUnsafe()
+    const entries = this.entries ??= []
     for (const one of taken) {
       const { payloads } = one
-      this.entries.push({ taken: one, timestampNanos, dropped: 0 })
+      entries.push({ taken: one, timestampNanos, dropped: 0 })
       this.payloads += payloads.length
       for (let i = 0; i < payloads.length; i++) this.bytes += payloads[i]!.byteLength
     }
@@ -115,8 +117,8 @@ export class Window<T extends Sourced> {
   /** Everything that was added since the last batch, when there is something. Only after the last one was settled. */
   readonly next: Effect.Effect<Batch<T>> = Effect.suspend(() =>
     Effect.map(this.some.await, () => {
-      this.batch = new Batch(this.entries)
-      this.entries = []
+      this.batch = new Batch(this.entries ?? [])
+      this.entries = undefined
       this.settled = 0
       this.payloads = 0
       this.bytes = 0
@@ -135,7 +137,7 @@ export class Window<T extends Sourced> {
   finish(): void {
     this.batch = new Batch<T>([])
     this.settled = 0
-    if (this.entries.length === 0) this.empty.openUnsafe()
+    if (this.entries === undefined) this.empty.openUnsafe()
   }
 
   /** How many payloads nobody settled. */
@@ -155,7 +157,7 @@ export class Window<T extends Sourced> {
       to += length
       if (i >= this.settled) rest.push({ entry, untouched: Math.min(length, Math.max(0, to - this.batch.reached)) })
     }
-    for (const entry of this.entries) rest.push({ entry, untouched: entry.taken.payloads.length })
+    for (const entry of this.entries ?? []) rest.push({ entry, untouched: entry.taken.payloads.length })
     return rest
   }
 }

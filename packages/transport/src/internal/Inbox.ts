@@ -37,9 +37,15 @@ export interface Options {
 /** Views keep the chunk that they were read in alive. Beyond this many bytes of chunks, frames are copied instead. */
 const maxPinnedBytes = 1_048_576
 
+/**
+ * Nothing has come. An empty array of its own would grow old with a subscriber that waits; what is put into an old array is
+ * kept until the next full collection, long after it was taken.
+ */
+const none: Array<Message> = []
+
 export class Inbox {
   readonly options: Options
-  private messages: Array<Message> = []
+  private messages: Array<Message> = none
   private payloads = 0
   private bytes = 0
   private pinned = 0
@@ -74,7 +80,8 @@ export class Inbox {
       // not `slice`: a `Buffer` would share its memory
       : TransportCodec.decode(new Uint8Array(chunk.subarray(start, end)))
     if (Result.isFailure(decoded)) return this.malformed(chunk.subarray(start, end), decoded.failure)
-    this.messages.push(decoded.success)
+    if (this.messages === none) this.messages = [decoded.success]
+    else this.messages.push(decoded.success)
     this.payloads += decoded.success.payloads.length || 1
     this.bytes += end - start
     if (this.level !== "high") this.rise(Math.max(this.payloads / limits.highPayloads, this.bytes / limits.highBytes))
@@ -98,7 +105,7 @@ export class Inbox {
   discard(): number {
     this.end()
     const unread = this.messages.reduce((count, { payloads }) => count + payloads.length, 0)
-    this.messages = []
+    this.messages = none
     this.emptied()
     return unread
   }
@@ -129,7 +136,7 @@ export class Inbox {
     // not empty: `take` looked
     const taken = this.messages as unknown as Taken
     this.options.counters.received += taken.length
-    this.messages = []
+    this.messages = none
     this.emptied()
     return Effect.succeed(taken)
   }
