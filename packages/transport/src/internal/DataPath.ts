@@ -10,7 +10,7 @@ export interface DataPath {
   readonly isFull: () => boolean
   /**
    * Hands over one message, encoded in `byteLength` bytes, in order with everything else that is sent through the
-   * client. Throws when the connection is closed.
+   * client. May throw when the connection is closed: what is handed over then is lost, as what is on its way.
    */
   readonly publish: (
     channel: ChannelName,
