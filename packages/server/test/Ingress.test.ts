@@ -69,14 +69,14 @@ describe("A lossy source", () => {
       const transport = yield* Transport.Transport
       const subscription = yield* transport.subscription(channel("ch.1"))
       yield* Effect.forkScoped(Stream.runForEach(subscription, (message) => Effect.sync(() => messages.push(message))))
-      yield* TestClock.setTime(1_700_000_000_123)
+      yield* TestClock.setTime(1_123)
       yield* apply([spec("1")])
       yield* until("all", () => messages.length === 5_000)
 
       assert.deepStrictEqual(messages.map(({ payloads }) => payloads.map(text)), range(0, 5_000).map((one) => [one]))
       assert.deepStrictEqual(
         new Set(messages.map(({ timestampNanos }) => timestampNanos)),
-        new Set([1_700_000_000_123_000_000n])
+        new Set([1_123_000_000n])
       )
       assert.deepInclude(yield* statsOf("1"), { received: 5_000, published: 5_000, dropped: 0 })
     }).pipe(Effect.provide(layer(lossy(forever(Stream.fromArray(range(0, 5_000)))))))
