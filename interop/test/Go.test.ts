@@ -1,5 +1,5 @@
 import { describe, layer, vi } from "@effect/vitest"
-import { NatsTransport } from "@kps/transport"
+import { JetStreamTransport, NatsTransport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Layer, Logger } from "effect"
 import * as ConformSuite from "./ConformSuite.ts"
@@ -7,6 +7,7 @@ import * as FlowSuite from "./FlowSuite.ts"
 import * as GoClientSuite from "./GoClientSuite.ts"
 import * as GoldenSuite from "./GoldenSuite.ts"
 import * as GoServerSuite from "./GoServerSuite.ts"
+import * as JetStreamSuite from "./JetStreamSuite.ts"
 import * as Peer from "./Peer.ts"
 import * as Toolchain from "./Toolchain.ts"
 import * as TransportSuite from "./TransportSuite.ts"
@@ -21,6 +22,10 @@ const Transport = Layer.unwrap(
   Effect.map(NatsServer.NatsServer, ({ url }) => NatsTransport.layer({ servers: [url] }))
 ).pipe(Layer.provide(Logger.layer([])), Layer.provideMerge(NatsServer.layer({ config: TransportSuite.brokerConfig })))
 
+const Stored = Layer.unwrap(
+  Effect.map(NatsServer.NatsServer, ({ url }) => JetStreamTransport.layer({ servers: [url] }))
+).pipe(Layer.provide(Logger.layer([])), Layer.provideMerge(NatsServer.layer({ jetstream: true })))
+
 describe.skipIf(skip)(Toolchain.suiteName("the Go SDK as a peer"), () => {
   layer(Peer.layer, { excludeTestServices: true, timeout: "6 minutes" })((it) => {
     describe("golden files", () => GoldenSuite.suite(it))
@@ -33,6 +38,10 @@ describe.skipIf(skip)(Toolchain.suiteName("the Go SDK as a peer"), () => {
         FlowSuite.suite(it)
         ConformSuite.suite(it)
       })
+    })
+
+    describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("over JetStream"), () => {
+      it.layer(Stored)((it) => JetStreamSuite.suite(it))
     })
   })
 })

@@ -134,12 +134,12 @@ const told = (sid: number, data: Uint8Array): string => `message ${sid}: ${text(
 const toldHeaded = (sid: number, reply: Uint8Array, headers: Uint8Array, body: Uint8Array): string =>
   `headed ${sid} to ${text(reply)}: ${text(headers)}: ${text(body)}`
 /** Of ours, those whose taker wants messages with headers. */
-const headed = [3, 12]
+const headed = new Set([3, 12])
 
 const dispatcher = (events: Array<string>) => ({
   push: ({ data, kind, msg }: ParserEvent) => {
     if (msg === undefined) events.push(`${kind}: ${text(data)}`)
-    else if (headed.includes(msg.sid) && msg.hdr > 0 && text(msg.reply) !== "") {
+    else if (headed.has(msg.sid) && msg.hdr > 0 && text(msg.reply) !== "") {
       events.push(toldHeaded(msg.sid, msg.reply!, data!.subarray(0, msg.hdr), data!.subarray(msg.hdr)))
     } // what a subscription of ours gets; its payload comes after the headers
     else if (ours.includes(msg.sid)) events.push(told(msg.sid, data!.subarray(Math.max(0, msg.hdr))))
@@ -174,7 +174,7 @@ export const readByOurs = (chunks: ReadonlyArray<Uint8Array>): Read & { readonly
       events.push(
         toldHeaded(sid, bytes.subarray(reply, replyEnd), bytes.subarray(headers, body), bytes.subarray(body, end))
       )
-    parser.feed(sid, headed.includes(sid) ? { acceptRange, acceptHeaded } : { acceptRange })
+    parser.feed(sid, headed.has(sid) ? { acceptRange, acceptHeaded } : { acceptRange })
   }
   return { failed: readAll(chunks, (chunk) => parser.parse(chunk)), events, own: counts.inMsgs }
 }

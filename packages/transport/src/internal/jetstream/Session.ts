@@ -23,6 +23,15 @@ export class SessionOver {
   readonly _tag = "SessionOver"
 }
 
+/** The library cannot be loaded, or not be used. */
+class Unusable {
+  readonly _tag = "Unusable"
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
 const apiMillis = 5000
 
 const dot = 0x2e
@@ -63,10 +72,10 @@ export class Session {
         const { jetstreamManager } = await import("./manager.ts")
         return new Session(client, await jetstreamManager(client, { checkAPI: false, timeout: apiMillis }))
       },
-      catch: (cause) => cause
+      catch: (cause) => client.isClosed() ? new SessionOver() : new Unusable(cause)
     }).pipe(
       // nothing else can go wrong: it asks the broker nothing
-      Effect.catch((cause) => client.isClosed() ? Effect.fail(new SessionOver()) : Effect.die(cause))
+      Effect.catchTag("Unusable", ({ cause }) => Effect.die(cause))
     )
 
   get maxPayloadBytes(): number {
