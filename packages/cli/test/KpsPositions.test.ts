@@ -116,33 +116,37 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
         const gone = yield* run("get", "-c", "c-1", "line 1")
         assert.strictEqual(gone.code, 1)
         assert.include(gone.err, "kps: no position is saved of stream \"line 1\" of connector \"c-1\"")
-      }))
+      }), 60_000)
 
-    it.effect("shows what it can beside one that cannot be read, and lets that be mended", () =>
-      Effect.gen(function*() {
-        const { run, url } = yield* Kps
-        const positions = yield* Positions.Positions
-        yield* positions.set("c-3", "good", { position: 1, parameters: {} }, 0)
-        yield* Effect.acquireUseRelease(
-          Effect.promise(() => connect({ servers: url })),
-          (client) =>
-            Effect.promise(() =>
-              new Kvm(client).open("kps-positions").then((kv) =>
-                kv.put("position.c-3.bad", "{\"version\":2,\"value\":{}}")
-              )
-            ),
-          (client) => Effect.promise(() => client.close())
-        )
-        const list = yield* run("ls", "-c", "c-3", "-o", "json")
+    it.effect(
+      "shows what it can beside one that cannot be read, and lets that be mended",
+      () =>
+        Effect.gen(function*() {
+          const { run, url } = yield* Kps
+          const positions = yield* Positions.Positions
+          yield* positions.set("c-3", "good", { position: 1, parameters: {} }, 0)
+          yield* Effect.acquireUseRelease(
+            Effect.promise(() => connect({ servers: url })),
+            (client) =>
+              Effect.promise(() =>
+                new Kvm(client).open("kps-positions").then((kv) =>
+                  kv.put("position.c-3.bad", "{\"version\":2,\"value\":{}}")
+                )
+              ),
+            (client) => Effect.promise(() => client.close())
+          )
+          const list = yield* run("ls", "-c", "c-3", "-o", "json")
 
-        assert.deepStrictEqual(JSON.parse(list.out).map(({ stream }: { stream: string }) => stream), ["good"])
-        assert.strictEqual(list.code, 1)
-        assert.include(list.err, "key \"position.c-3.bad\" of bucket \"kps-positions\": it is of version 2")
-        assert.include(list.err, "kps positions reset")
-        assert.strictEqual((yield* run("get", "-c", "c-3", "bad")).code, 1)
-        assert.strictEqual((yield* run("set", "-c", "c-3", "bad", "5")).code, 0)
-        assert.strictEqual((yield* run("ls", "-c", "c-3")).code, 0)
-      }))
+          assert.deepStrictEqual(JSON.parse(list.out).map(({ stream }: { stream: string }) => stream), ["good"])
+          assert.strictEqual(list.code, 1)
+          assert.include(list.err, "key \"position.c-3.bad\" of bucket \"kps-positions\": it is of version 2")
+          assert.include(list.err, "kps positions reset")
+          assert.strictEqual((yield* run("get", "-c", "c-3", "bad")).code, 1)
+          assert.strictEqual((yield* run("set", "-c", "c-3", "bad", "5")).code, 0)
+          assert.strictEqual((yield* run("ls", "-c", "c-3")).code, 0)
+        }),
+      60_000
+    )
 
     it.effect("says what is wrong: no broker, no JetStream, no instance", () =>
       Effect.gen(function*() {
@@ -159,6 +163,6 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
         assert.match(without.err, /jetstream/i)
         assert.strictEqual((yield* run("get", "s")).code, 2)
         assert.strictEqual((yield* run("ls", "--nats", "http://x")).code, 2)
-      }))
+      }), 60_000)
   })
 })

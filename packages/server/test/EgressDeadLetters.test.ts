@@ -176,7 +176,10 @@ describe("An item that cannot be delivered", () => {
       yield* publish("ch.1", ["a", "bad", "b"])
       yield* settle
       yield* publish("ch.1", ["c"])
-      yield* pass(5_200)
+      yield* pass(4_900)
+      assert.deepStrictEqual([delivered, letters], [[], []])
+      assert.strictEqual(yield* stateOf("1"), "Retrying")
+      yield* pass(300)
 
       assert.deepStrictEqual(delivered, ["a", "b", "c"])
       assert.deepStrictEqual(letters.map(({ bytes }) => text(bytes)), ["bad"])
