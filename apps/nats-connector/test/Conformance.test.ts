@@ -1,6 +1,6 @@
 import { describe } from "@effect/vitest"
 import { Events } from "@kps/events"
-import { ConnectorServer } from "@kps/server"
+import { ConnectorServer, SharedState } from "@kps/server"
 import { Description, Subject, WireSubject } from "@kps/testing"
 import * as ConnectorConformance from "@kps/testing/ConnectorConformance"
 import { NatsTransport } from "@kps/transport"
@@ -21,36 +21,39 @@ const shipped = {
 }
 
 /** The connector between two real brokers, as conformance.json describes it. What it tells of is forgotten sooner. */
-const subject = Layer.unwrap(Effect.gen(function*() {
-  const platform = yield* natsServer()
-  const outside = yield* natsServer()
-  const file = JSON.parse(readFileSync(new URL("../conformance.json", import.meta.url), "utf8"))
-  const description = yield* Description.decode("conformance.json", {
-    ...file,
-    outside: { nats: { ...file.outside.nats, url: outside.url } }
-  })
-  const connectorId = description.id
-  const services = yield* Layer.build(
-    ConnectorServer.layer(NatsConnector, { connectorId, host: "127.0.0.1", port: 0 }).pipe(
-      Layer.provide(NatsConnectorLive.layer),
-      Layer.provide([
-        Brokers.layer({ name: connectorId }).pipe(Layer.provide(Credentials.layer("/no/secrets"))),
-        Events.layerOptions({ retention: "3 seconds" }),
-        NatsTransport.layer({ servers: [platform.url] }),
-        LogLevels.layer(LogLevels.stderrLogger({ pretty: false }))
-      ])
-    )
-  ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
-  const { port } = Context.get(services, ConnectorServer.ConnectorServer)
-  const wire = WireSubject.make({
-    endpoint: `127.0.0.1:${port}`,
-    nats: [platform.url],
-    description,
-    patience: { longest: Duration.seconds(2) }
-  })
-  return Layer.effect(Subject.Subject, Effect.map(wire, (subject) => ({ ...subject, probes: { shipped } })))
-}))
+const subject = (state: "memory" | "jetstream") =>
+  Layer.unwrap(Effect.gen(function*() {
+    const platform = yield* natsServer({ jetstream: state === "jetstream" })
+    const outside = yield* natsServer()
+    const file = JSON.parse(readFileSync(new URL("../conformance.json", import.meta.url), "utf8"))
+    const description = yield* Description.decode("conformance.json", {
+      ...file,
+      outside: { nats: { ...file.outside.nats, url: outside.url } }
+    })
+    const connectorId = description.id
+    const services = yield* Layer.build(
+      ConnectorServer.layer(NatsConnector, { connectorId, host: "127.0.0.1", port: 0 }).pipe(
+        Layer.provide(NatsConnectorLive.layer),
+        Layer.provide([
+          Brokers.layer({ name: connectorId }).pipe(Layer.provide(Credentials.layer("/no/secrets"))),
+          Events.layerOptions({ retention: "3 seconds" }),
+          LogLevels.layer(LogLevels.stderrLogger({ pretty: false }))
+        ]),
+        Layer.provide(SharedState.layer({ connectorId, state })),
+        Layer.provide(NatsTransport.layer({ servers: [platform.url] }))
+      )
+    ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+    const { port } = Context.get(services, ConnectorServer.ConnectorServer)
+    const wire = WireSubject.make({
+      endpoint: `127.0.0.1:${port}`,
+      nats: [platform.url],
+      description,
+      patience: { longest: Duration.seconds(2) }
+    })
+    return Layer.effect(Subject.Subject, Effect.map(wire, (subject) => ({ ...subject, probes: { shipped } })))
+  }))
 
 describe.skipIf(binary() === undefined)(suiteName("nats-connector"), () => {
-  ConnectorConformance.suite("nats-connector", subject)
+  ConnectorConformance.suite("nats-connector", subject("memory"))
+  ConnectorConformance.suite("nats-connector, its state in JetStream", subject("jetstream"))
 })

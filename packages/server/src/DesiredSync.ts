@@ -10,6 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
@@ -63,6 +64,9 @@ export interface Options {
   /** Changes take turns. */
   readonly turn: Semaphore.Semaphore
 }
+
+/** How long is waited when it cannot be reached. */
+const readAgain = "500 millis"
 
 /** How often a write is begun anew when another replica was faster. */
 const maxTries = 10
@@ -142,11 +146,12 @@ export const make = Effect.fnUntraced(function*(
   const unreadable = (error: StateError) =>
     events.raise(StreamEvents.stateUnreadable, { metadata: StreamEvents.metadata({ errorMessage: error.message }) })
 
-  const hear = Effect.fnUntraced(function*(change: Result.Result<Option.Option<Versioned>, StateError>) {
-    if (Result.isFailure(change)) return yield* unreadable(change.failure)
+  /** What was heard may be old by the time that it is its turn: it is read anew. */
+  const catchUp = Effect.gen(function*() {
+    const now = yield* store.get(connectorId)
     yield* events.clear(StreamEvents.stateUnreadable)
-    if (Option.isSome(change.success)) {
-      if (change.success.value.revision !== applied.revision) yield* adopt(change.success.value)
+    if (Option.isSome(now)) {
+      if (now.value.revision !== applied.revision) yield* adopt(now.value)
     } else if (applied.revision > 0) {
       const written = yield* Effect.result(store.set(connectorId, applied.desired, 0))
       // A conflict says that another replica was faster: its write is heard of next.
@@ -155,8 +160,12 @@ export const make = Effect.fnUntraced(function*(
   })
 
   yield* store.changes(connectorId).pipe(
-    Stream.runForEach((change) =>
-      Effect.andThen(turn.withPermits(1)(hear(change)), Deferred.succeed(loaded, undefined))
+    Stream.runForEach(() =>
+      turn.withPermits(1)(catchUp).pipe(
+        Effect.retry({ while: ({ reason }) => reason._tag === "Unavailable", schedule: Schedule.spaced(readAgain) }),
+        Effect.catch(unreadable),
+        Effect.andThen(Deferred.succeed(loaded, undefined))
+      )
     ),
     Effect.forkScoped
   )

@@ -9,7 +9,7 @@ import {
   State,
   type Stream as StreamMessage
 } from "@kps/idl"
-import { Context, Effect, Exit, Layer, Option, Result, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
 import * as Bucket from "../src/Bucket.ts"
 import * as ConnectorService from "../src/ConnectorService.ts"
 import * as DesiredState from "../src/DesiredState.ts"
@@ -203,6 +203,30 @@ describe("DesiredSync", () => {
       assert.deepStrictEqual(yield* one.listed, ["a"])
       const again = yield* replica(shared)
       assert.deepStrictEqual(yield* again.listed, ["a"])
+    }))
+
+  it.effect("does not go back to what it heard of while it was applying what came after it", () =>
+    Effect.gen(function*() {
+      const shared = yield* buckets
+      const one = yield* replica(shared)
+      const gate = Deferred.makeUnsafe<void>()
+      one.streams.hold = Deferred.await(gate)
+      // The second and the third have their turns before what is heard of the second has one.
+      const all = yield* Effect.forEach(
+        ["a", "b", "c"],
+        (id) => Effect.tap(Effect.forkChild(one.set(stream({ id })), { startImmediately: true }), settle)
+      )
+      const second = Deferred.makeUnsafe<void>()
+      one.streams.hold = Deferred.await(second)
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      one.streams.hold = Effect.void
+      yield* Deferred.succeed(second, undefined)
+      yield* Fiber.joinAll(all)
+      yield* settle
+
+      assert.deepStrictEqual(one.streams.log, ["apply a", "apply b", "apply c"])
+      assert.deepStrictEqual(yield* one.listed, ["c"])
     }))
 
   it.effect("gives up a request when others write all the time", () =>
