@@ -71,8 +71,8 @@ const churn: Case = {
         }
         return yield* Shipped.heapMib(connector)
       })
-      // what is made once, and compiled, is there after some of them
-      return [yield* turn(quick ? 10 : 200), yield* turn(cycles)] as const
+      // what is made once, such as optimised code, is all there after about 600 of them
+      return [yield* turn(quick ? 10 : 600), yield* turn(cycles)] as const
     }).pipe(
       Effect.provide(
         ConnectorClient.layer({ endpoint: `127.0.0.1:${connector.port}`, connectorId: Shipped.connectorId })
