@@ -131,7 +131,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("the
 
       assert.strictEqual(yield* path(transport), "fast")
       assert.match(lines.join("\n"), /connected to the broker.* dataPath=fast/)
-    }))
+    }), 20_000)
 
   it.live("is not taken when it is switched off", () =>
     Effect.gen(function*() {
@@ -142,23 +142,27 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("the
 
       assert.strictEqual(yield* path(transport), "client")
       assert.match(lines.join("\n"), /^.*connected to the broker.* dataPath=client[^\n]*$/)
-    }))
+    }), 20_000)
 
-  it.live("is not taken with a version that it does not know: all goes by the client, with a warning that says why", () =>
-    Effect.gen(function*() {
-      const server = yield* NatsServer.make()
-      const { lines, logged } = log()
-      const known = internals.versions as Array<string>
-      const before = known.splice(0, Infinity, "0.0.0")
-      yield* Effect.addFinalizer(() => Effect.sync(() => known.splice(0, Infinity, ...before)))
-      const { transport } = yield* Effect.provide(both(server.url), logged)
-      const received = yield* collected(yield* transport.subscription(channelOf("slower")))
-      yield* transport.publishConfirmed(channelOf("slower"), [text("a")])
-      yield* until("it came", Effect.sync(() => received.length === 1))
+  it.live(
+    "is not taken with a version that it does not know: all goes by the client, with a warning that says why",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make()
+        const { lines, logged } = log()
+        const known = internals.versions as Array<string>
+        const before = known.splice(0, Infinity, "0.0.0")
+        yield* Effect.addFinalizer(() => Effect.sync(() => known.splice(0, Infinity, ...before)))
+        const { transport } = yield* Effect.provide(both(server.url), logged)
+        const received = yield* collected(yield* transport.subscription(channelOf("slower")))
+        yield* transport.publishConfirmed(channelOf("slower"), [text("a")])
+        yield* until("it came", Effect.sync(() => received.length === 1))
 
-      assert.strictEqual(yield* path(transport), "client")
-      assert.match(lines[1]!, /level=WARN.*the fast data path is not taken.*3\.4\.0 of the client, only for 0\.0\.0/i)
-    }))
+        assert.strictEqual(yield* path(transport), "client")
+        assert.match(lines[1]!, /level=WARN.*the fast data path is not taken.*3\.4\.0 of the client, only for 0\.0\.0/i)
+      }),
+    20_000
+  )
 
   it.live("keeps the order of what goes by it and by the client", () =>
     Effect.gen(function*() {
@@ -181,58 +185,66 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("the
       yield* Effect.promise(() => raw.flush())
 
       assert.deepStrictEqual(seen, Array.from({ length: count }, (_, i) => `${i}`.padStart(4, "0")))
-    }))
+    }), 20_000)
 
-  it.live("leaves the client's own traffic alone: requests, headers, subscriptions that end by themselves", () =>
-    Effect.gen(function*() {
-      const server = yield* NatsServer.make()
-      const { client, transport } = yield* both(server.url)
-      const raw = yield* rawClient(server.url)
-      const received = yield* collected(yield* transport.subscription(channelOf("data")))
-      raw.subscribe("echo", { callback: (_, message) => void message.respond(message.data) })
-      const two: Array<string> = []
-      client.subscribe("two", { max: 2, callback: (_, { data }) => void two.push(new TextDecoder().decode(data)) })
-      yield* Effect.promise(() => client.flush())
-      for (const value of ["a", "b", "c"]) raw.publish("two", value)
-      yield* transport.publishAll(channelOf("data"), [text("before")])
-      const replies = yield* Effect.forEach(
-        ["x", "y".repeat(200_000)],
-        (body) => Effect.promise(() => client.request("echo", body)),
-        { concurrency: 2 }
-      )
-      const nobody = yield* Effect.flip(Effect.tryPromise(() => client.request("nobody", "")))
-      yield* transport.publishConfirmed(channelOf("data"), [text("after")])
-      yield* until("all came", Effect.sync(() => received.length === 2))
+  it.live(
+    "leaves the client's own traffic alone: requests, headers, subscriptions that end by themselves",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make()
+        const { client, transport } = yield* both(server.url)
+        const raw = yield* rawClient(server.url)
+        const received = yield* collected(yield* transport.subscription(channelOf("data")))
+        raw.subscribe("echo", { callback: (_, message) => void message.respond(message.data) })
+        const two: Array<string> = []
+        client.subscribe("two", { max: 2, callback: (_, { data }) => void two.push(new TextDecoder().decode(data)) })
+        yield* Effect.promise(() => client.flush())
+        for (const value of ["a", "b", "c"]) raw.publish("two", value)
+        yield* transport.publishAll(channelOf("data"), [text("before")])
+        const replies = yield* Effect.forEach(
+          ["x", "y".repeat(200_000)],
+          (body) => Effect.promise(() => client.request("echo", body)),
+          { concurrency: 2 }
+        )
+        const nobody = yield* Effect.flip(Effect.tryPromise(() => client.request("nobody", "")))
+        yield* transport.publishConfirmed(channelOf("data"), [text("after")])
+        yield* until("all came", Effect.sync(() => received.length === 2))
 
-      assert.deepStrictEqual(replies.map(({ data }) => data.length), [1, 200_000])
-      assert.match(String(nobody.cause), /no responders/)
-      assert.deepStrictEqual(two, ["a", "b"])
-      assert.deepStrictEqual(received, ["before", "after"])
-      // its counts go on: a request and its answer, what was published and what came
-      assert.isAtLeast(client.stats().outMsgs, 5)
-      assert.isAtLeast(client.stats().inMsgs, 6)
-    }))
+        assert.deepStrictEqual(replies.map(({ data }) => data.length), [1, 200_000])
+        assert.match(String(nobody.cause), /no responders/)
+        assert.deepStrictEqual(two, ["a", "b"])
+        assert.deepStrictEqual(received, ["before", "after"])
+        // its counts go on: a request and its answer, what was published and what came
+        assert.isAtLeast(client.stats().outMsgs, 5)
+        assert.isAtLeast(client.stats().inMsgs, 6)
+      }),
+    20_000
+  )
 
-  it.live("reads messages with headers, and with somebody to reply to, as it reads the others", () =>
-    Effect.gen(function*() {
-      const server = yield* NatsServer.make()
-      const { transport } = yield* both(server.url)
-      const raw = yield* rawClient(server.url)
-      const channel = channelOf("headers")
-      const received = yield* collected(yield* transport.subscription(channel))
-      const frame = (value: string) => Uint8Array.from([0x1a, value.length, ...new TextEncoder().encode(value)])
-      const { headers } = yield* Effect.promise(() => import("@nats-io/transport-node"))
-      const position = headers()
-      position.set("Kps-Position", "3")
-      for (let i = 0; i < 300; i += 3) {
-        raw.publish(channel, frame(`${i}`))
-        raw.publish(channel, frame(`${i + 1}`), { headers: position })
-        raw.publish(channel, frame(`${i + 2}`), { reply: "there" })
-      }
-      yield* until("all came", Effect.sync(() => received.length === 300))
+  it.live(
+    "reads messages with headers, and with somebody to reply to, as it reads the others",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make()
+        const { transport } = yield* both(server.url)
+        const raw = yield* rawClient(server.url)
+        const channel = channelOf("headers")
+        const received = yield* collected(yield* transport.subscription(channel))
+        const frame = (value: string) => Uint8Array.from([0x1a, value.length, ...new TextEncoder().encode(value)])
+        const { headers } = yield* Effect.promise(() => import("@nats-io/transport-node"))
+        const position = headers()
+        position.set("Kps-Position", "3")
+        for (let i = 0; i < 300; i += 3) {
+          raw.publish(channel, frame(`${i}`))
+          raw.publish(channel, frame(`${i + 1}`), { headers: position })
+          raw.publish(channel, frame(`${i + 2}`), { reply: "there" })
+        }
+        yield* until("all came", Effect.sync(() => received.length === 300))
 
-      assert.deepStrictEqual(received, Array.from({ length: 300 }, (_, i) => `${i}`))
-    }))
+        assert.deepStrictEqual(received, Array.from({ length: 300 }, (_, i) => `${i}`))
+      }),
+    20_000
+  )
 
   it.live("writes over nothing that a slow server has not read", () =>
     Effect.gen(function*() {
@@ -323,39 +335,47 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("the
 })
 
 describe("the fast data path, with a server that is none", () => {
-  it.live("ends the connection at once when it sends what is no NATS, says so, and connects again", () =>
-    Effect.gen(function*() {
-      const server = yield* fakeServer((line, socket) => {
-        if (line === "PING") socket.write("PONG\r\n")
-        if (line.startsWith("SUB")) socket.write("MSG garbage 1 5\r\nhello\r\nMSG no numbers\r\n")
-      })
-      const transport = yield* transportOf({ servers: [server.url], fastPath: true, reconnectDelay: "1 second" })
-      yield* connected(transport)
-      yield* Effect.forkScoped(Effect.exit(Effect.scoped(transport.subscription(channelOf("garbage")))))
-      const status = yield* disconnected(transport, "2 seconds")
+  it.live(
+    "ends the connection at once when it sends what is no NATS, says so, and connects again",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* fakeServer((line, socket) => {
+          if (line === "PING") socket.write("PONG\r\n")
+          if (line.startsWith("SUB")) socket.write("MSG garbage 1 5\r\nhello\r\nMSG no numbers\r\n")
+        })
+        const transport = yield* transportOf({ servers: [server.url], fastPath: true, reconnectDelay: "1 second" })
+        yield* connected(transport)
+        yield* Effect.forkScoped(Effect.exit(Effect.scoped(transport.subscription(channelOf("garbage")))))
+        const status = yield* disconnected(transport, "5 seconds")
 
-      assert(status._tag === "Disconnected")
-      assert.match(status.cause.message, /connection lost: processMsgArgs Parse Error/)
-      yield* until("it connects again", Effect.sync(() => server.connections() > 1))
-    }))
+        assert(status._tag === "Disconnected")
+        assert.match(status.cause.message, /connection lost: processMsgArgs Parse Error/)
+        yield* until("it connects again", Effect.sync(() => server.connections() > 1))
+      }),
+    20_000
+  )
 
-  it.live("ends the connection when a callback of somebody else's throws, which makes the client deaf", () =>
-    Effect.gen(function*() {
-      const server = yield* fakeServer((line, socket) => {
-        if (line === "PING") socket.write("PONG\r\n")
-        if (line.startsWith("SUB bad")) socket.write("MSG bad 1 2\r\nhi\r\n")
-      })
-      const { client, transport } = yield* both(server.url, { reconnectDelay: "10 millis" })
-      client.subscribe("bad", {
-        callback: () => {
-          throw new Error("theirs")
-        }
-      })
-      const status = yield* disconnected(transport, "2 seconds")
+  it.live(
+    "ends the connection when a callback of somebody else's throws, which makes the client deaf",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* fakeServer((line, socket) => {
+          if (line === "PING") socket.write("PONG\r\n")
+          if (line.startsWith("SUB bad")) socket.write("MSG bad 1 2\r\nhi\r\n")
+        })
+        const { client, transport } = yield* both(server.url, { reconnectDelay: "10 millis" })
+        client.subscribe("bad", {
+          callback: () => {
+            throw new Error("theirs")
+          }
+        })
+        const status = yield* disconnected(transport, "5 seconds")
 
-      assert(status._tag === "Disconnected")
-      assert.match(status.cause.message, /connection lost: theirs/)
-      yield* connected(transport)
-      assert.strictEqual(server.connections(), 2)
-    }))
+        assert(status._tag === "Disconnected")
+        assert.match(status.cause.message, /connection lost: theirs/)
+        yield* connected(transport)
+        assert.strictEqual(server.connections(), 2)
+      }),
+    20_000
+  )
 })

@@ -1,9 +1,9 @@
 /**
  * Reads what a NATS server sends, chunk by chunk, and feeds inboxes without the client in between.
  *
- * Whole plain messages of subscriptions that have an inbox are read here. Everything else (INFO, PING, PONG, +OK, -ERR,
- * messages with headers or of other subscriptions, whatever is no frame at all) is given to the client's own parser, in
- * order, so that it means what the client says it means: its errors too.
+ * Whole messages of subscriptions that have a taker are read here, those with headers where the taker wants them. Everything
+ * else (INFO, PING, PONG, +OK, -ERR, messages of other subscriptions, whatever is no frame at all) is given to the client's
+ * own parser, in order, so that it means what the client says it means: its errors too.
  */
 import type { Parser, ProtocolHandler } from "@nats-io/transport-node"
 import * as lines from "./lines.ts"
