@@ -38,6 +38,7 @@ export class EgressQueue {
   dueAt: number | undefined
   private readonly prefix: string
   private readonly now: () => number
+  private readonly untilDone: boolean
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private messages: ReadonlyArray<Channel.Message> = []
@@ -59,13 +60,19 @@ export class EgressQueue {
 
   /**
    * `prefix` makes the ids of this queue differ from those of any other. `now` is in milliseconds since the Unix epoch.
+   * With `untilDone` there is room for the next array when everything of the last one is dealt with, otherwise already
+   * when its last batch is cut.
    */
-  constructor(prefix: string, now: () => number) {
+  constructor(prefix: string, now: () => number, untilDone = false) {
     this.prefix = prefix
     this.now = now
+    this.untilDone = untilDone
   }
 
-  /** Takes an array off the subscription; succeeds when there is room for the next. */
+  /**
+   * Takes an array off the subscription; succeeds when there is room for the next: whoever asks for it says that the
+   * last one is dealt with.
+   */
   put(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void> {
     this.messages = messages
     this.message = 0
@@ -116,6 +123,7 @@ export class EgressQueue {
     this.forget(count, again)
     this.pending = count === this.pending.length ? again : [...again, ...this.pending.slice(count)]
     if (this.apart > 0) this.apart = Math.max(0, this.apart - count) + again.length
+    if (this.untilDone && this.pending.length === 0 && this.messages.length === 0) this.room.openUnsafe()
   }
 
   /** When an item failed first; now, if it did not before. */
@@ -197,7 +205,7 @@ export class EgressQueue {
     this.messages = []
     this.message = 0
     if (this.ended === undefined) this.some.closeUnsafe()
-    this.room.openUnsafe()
+    if (!this.untilDone || batch.length === 0) this.room.openUnsafe()
   }
 
   private hold(batch: ReadonlyArray<Delivery.Outgoing>): void {

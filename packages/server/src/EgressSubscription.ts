@@ -76,10 +76,10 @@ export class EgressSubscription {
 
   private readonly subscribe = Effect.suspend(() =>
     Effect.gen({ self: this }, function*() {
-      const { clock, report, streamId, transport } = this.stream
+      const { acknowledges, clock, report, streamId, transport } = this.stream
       const prefix = yield* reference
       const { counts } = report
-      const queue = new EgressQueue(prefix, () => clock.currentTimeMillisUnsafe())
+      const queue = new EgressQueue(prefix, () => clock.currentTimeMillisUnsafe(), acknowledges)
       const scope = yield* Scope.fork(transport.scope)
       const frames: Array<{ readonly error: TransportError.TransportError; readonly frame: Uint8Array }> = []
       const some = Latch.makeUnsafe()

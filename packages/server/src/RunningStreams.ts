@@ -144,6 +144,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     packingOf: StreamPacking.make(options.packing),
     deliveryOf,
     deadLetters,
+    stored,
     clock,
     leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
       onNone: () => () => undefined,

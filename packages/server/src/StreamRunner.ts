@@ -54,6 +54,8 @@ export interface Environment {
   /** What becomes of the items of an egress stream that fail, by its id. */
   readonly deliveryOf: (streamId: string) => StreamDelivery.Resolved
   readonly deadLetters: DeadLetters["Service"]
+  /** Whether channels are stored, and what came from them is acknowledged. */
+  readonly stored: boolean
   readonly clock: Clock.Clock
   readonly desk: Desk
   /** How a stream gets the lease that it runs by; `onWaiting` is run when another replica holds it. Absent: by none. */
@@ -232,6 +234,8 @@ export class StreamRunner {
       failures,
       delivery,
       deadLetters,
+      // What others pass cannot hold up what comes.
+      acknowledges: this.environment.stored && delivery.ordering === "strict",
       clock,
       draining: Deferred.makeUnsafe(),
       backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),

@@ -28,6 +28,8 @@ export interface Supervision {
   /** What becomes of items that fail. */
   readonly delivery: StreamDelivery.Resolved
   readonly deadLetters: DeadLetters["Service"]
+  /** The transport acknowledges what came when more is asked for: nothing is, before that is dealt with. */
+  readonly acknowledges: boolean
   readonly clock: Clock.Clock
   /** Succeeds when the stream is to take no more and to finish what it has. */
   readonly draining: Deferred.Deferred<void>

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { Transport } from "@kps/transport"
+import { Events } from "@kps/events"
+import { JetStream, Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Effect, Layer, Random } from "effect"
+import { Effect, Layer, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { DeadLetterError, Unavailable } from "../src/DeadLetterError.ts"
 import * as DeadLetters from "../src/DeadLetters.ts"
@@ -11,10 +12,13 @@ import {
   alertOf,
   alerts,
   apply,
+  bytes,
   channel,
   egress,
+  Fake,
   type Fault,
   type Hooks,
+  implementation,
   layer,
   Lost,
   Poison,
@@ -313,6 +317,50 @@ describe("An item that cannot be delivered", () => {
       Effect.provide(layer(naming({ bad: new Poison({ message: "bad" }) }, []), { deadLetters: store }))
     )
   })
+})
+
+describe("A channel that acknowledges", () => {
+  for (const stored of [true, false]) {
+    it.effect(`${stored ? "is" : "(any other is not)"} asked for more only when the last of what came is dealt with`, () => {
+      const delivered: Array<string> = []
+      let pulls = 0
+      const arrays = Stream.fromArray(["a", "b"]).pipe(
+        Stream.rechunk(1),
+        Stream.tap(() => Effect.sync(() => pulls++)),
+        Stream.map((one) => ({ payloads: [bytes(one), bytes("bad")], timestampNanos: 1n })),
+        Stream.concat(Stream.never)
+      )
+      const { letters, store } = watched()
+      const services = Layer.merge(
+        Layer.succeed(DeadLetters.DeadLetters, store),
+        stored ? Layer.succeed(JetStream.JetStream, JetStream.JetStream.of({} as never)) : Layer.empty
+      )
+      return Effect.gen(function*() {
+        yield* apply([egress("1")])
+        yield* pass(4_900)
+        assert.deepStrictEqual([pulls, delivered], [stored ? 1 : 2, ["a"]])
+        yield* pass(5_300)
+        assert.deepStrictEqual([pulls, delivered], [2, ["a", "b"]])
+        assert.strictEqual(letters.length, 2)
+      }).pipe(
+        Effect.provide(
+          RunningStreams.layer(Fake, { delivery: horizon(5) }).pipe(
+            Layer.provide(implementation(naming({ bad: refused }, delivered))),
+            Layer.provide(services),
+            Layer.provide(Layer.effect(
+              Transport.Transport,
+              Effect.map(
+                Transport.Transport,
+                (transport) => ({ ...transport, subscription: () => Effect.succeed(arrays) })
+              )
+            )),
+            Layer.provideMerge([TransportTest.layer, Events.layer])
+          )
+        ),
+        Effect.provideService(Random.Random, steady)
+      )
+    })
+  }
 })
 
 describe("A malformed frame", () => {
