@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function*(
       }
       yield* forget
       const took = clock.currentTimeMillisUnsafe() - start
-      yield* Effect.raceFirst(Effect.sleep(Math.max(everyMillis, took * share)), session.lost)
+      yield* Effect.timeoutOption(session.lost, Math.max(everyMillis, took * share))
     }
   })
 
