@@ -37,6 +37,10 @@ export interface Options {
 /** Views keep the chunk that they were read in alive. Beyond this many bytes of chunks, frames are copied instead. */
 const maxPinnedBytes = 1_048_576
 
+/** Small copies share memory of this size: an `ArrayBuffer` for each of them takes more than the frame. */
+const copiesBytes = 65_536
+const noCopies = new Uint8Array(0)
+
 /**
  * Nothing has come. An empty array of its own would grow old with a subscriber that waits; what is put into an old array is
  * kept until the next full collection, long after it was taken.
@@ -49,6 +53,8 @@ export class Inbox {
   private payloads = 0
   private bytes = 0
   private pinned = 0
+  private copies: Uint8Array = noCopies
+  private copiesEnd = 0
   private chunk: ArrayBufferLike | undefined
   private level: Level = "empty"
   private waking = false
@@ -77,8 +83,7 @@ export class Inbox {
     }
     const decoded = this.mayPin(chunk.buffer, end - start)
       ? TransportCodec.decodeRange(chunk, start, end)
-      // not `slice`: a `Buffer` would share its memory
-      : TransportCodec.decode(new Uint8Array(chunk.subarray(start, end)))
+      : this.decodeCopy(chunk.subarray(start, end))
     if (Result.isFailure(decoded)) return this.malformed(chunk.subarray(start, end), decoded.failure)
     if (this.messages === none) this.messages = [decoded.success]
     else this.messages.push(decoded.success)
@@ -145,6 +150,8 @@ export class Inbox {
     this.payloads = 0
     this.bytes = 0
     this.pinned = 0
+    this.copies = noCopies
+    this.copiesEnd = 0
     this.chunk = undefined
     if (this.level === "empty") return
     this.level = "empty"
@@ -181,6 +188,19 @@ export class Inbox {
     counters.malformed++
     const { byteLength } = frame
     onMalformed(new TransportError({ reason: new MalformedFrame({ channel, byteLength, cause }) }), frame)
+  }
+
+  private decodeCopy(frame: Uint8Array): ReturnType<typeof TransportCodec.decode> {
+    // not `slice`: a `Buffer` would share its memory
+    if (frame.length * 4 > copiesBytes) return TransportCodec.decode(new Uint8Array(frame))
+    if (this.copies.length - this.copiesEnd < frame.length) {
+      this.copies = new Uint8Array(copiesBytes)
+      this.copiesEnd = 0
+    }
+    const start = this.copiesEnd
+    this.copies.set(frame, start)
+    this.copiesEnd += frame.length
+    return TransportCodec.decodeRange(this.copies, start, this.copiesEnd)
   }
 
   /** Whether views of a frame may keep its chunk alive. */
