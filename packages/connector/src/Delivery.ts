@@ -170,9 +170,9 @@ export const failed = <E>(items: ReadonlyArray<{ readonly index: number; readonl
  * `deliver` is called with one batch at a time, in channel order, and not again before it ended. It may be interrupted
  * when the stream stops. Items named in its outcome are dealt with one by one, as the failures table says, by this sink.
  * Failing the effect fails the whole batch, and the sink with it: its scope is closed, the stream is opened again, and
- * the new sink is given the same batch, while the subscription to the channel stays. Where an
- * item is to be given up (its horizon is up, or the table says so), the sink stays and is given the batch again item by
- * item, so that only what fails by itself is given up.
+ * the new sink is given the same batch, while the subscription to the channel stays. Where an item is to be given up
+ * (its horizon is up, or the table says so), the sink stays and is given the batch again item by item, so that only what
+ * fails by itself is given up.
  *
  * @category models
  * @since 0.1.0
