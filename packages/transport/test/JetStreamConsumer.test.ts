@@ -254,28 +254,30 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual((yield* jetStream.stats).acknowledged, 3)
     }))
 
-  it.live(
-    "sends acknowledgements that the broker was away for, so that nothing comes twice",
-    () =>
-      Effect.gen(function*() {
-        const server = yield* NatsServer.make({ jetstream: true })
-        const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
-        yield* transport.publishConfirmed(channel, texts("a", 10))
-        const reader = yield* opened(jetStream, { name: "egress", exclusive: true, ackWait: "1 second" })
-        const taken = yield* reader.take(10)
-        yield* server.kill()
-        yield* disconnected(transport)
-        yield* reader.consumer.ack(taken)
-        yield* server.restart
-        yield* connected(transport)
-        yield* until("all are acknowledged", Effect.map(ackFloor(reader.consumer), (floor) => floor === 10))
-        yield* Effect.sleep("1500 millis")
+  for (const exclusive of [true, false]) {
+    it.live(
+      `sends acknowledgements that the broker was away for: exclusive ${exclusive}`,
+      () =>
+        Effect.gen(function*() {
+          const server = yield* NatsServer.make({ jetstream: true })
+          const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
+          yield* transport.publishConfirmed(channel, texts("a", 10))
+          const reader = yield* opened(jetStream, { name: "egress", exclusive, ackWait: "1 second" })
+          const taken = yield* reader.take(10)
+          yield* server.kill()
+          yield* disconnected(transport)
+          yield* reader.consumer.ack(taken)
+          yield* server.restart
+          yield* connected(transport)
+          yield* until("all are acknowledged", Effect.map(ackFloor(reader.consumer), (floor) => floor === 10))
+          yield* Effect.sleep("1500 millis")
 
-        assert.strictEqual(yield* reader.size, 0)
-        assert.deepStrictEqual(yield* reader.consumer.state, { pending: 0, ackPending: 0, ackFloor: 10 })
-      }),
-    20_000
-  )
+          assert.strictEqual(yield* reader.size, 0)
+          assert.deepStrictEqual(yield* reader.consumer.state, { pending: 0, ackPending: 0, ackFloor: 10 })
+        }),
+      20_000
+    )
+  }
 
   it.live("hands over frames that are no messages, acknowledges them, and goes on", () =>
     Effect.gen(function*() {
