@@ -74,10 +74,12 @@ export const limits = {
   outstandingPings: 4,
 
   /**
-   * Pings and settings that a client may send in `sweepMillis`, beyond one for each of its calls (grpc-go measures with
-   * them). Beyond: the connection is closed with `too_many_pings`, as gRPC servers do.
+   * Pings and settings that a client may send in `sweepMillis`, beyond one for each of its calls and one for each
+   * `controlFrameBytes` that were sent to it: grpc-go measures with them while it receives. Beyond: the connection is
+   * closed with `too_many_pings`, as gRPC servers do.
    */
   controlFrames: 100,
+  controlFrameBytes: 16 << 10,
 
   /**
    * Connections at once. Beyond, one without a call in flight makes room: rather one on which no call was ever made

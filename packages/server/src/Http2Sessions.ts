@@ -36,6 +36,8 @@ interface Entry {
   callsSeen: number
   /** Pings and settings since the last sweep. */
   controlFrames: number
+  /** How many bytes were sent to it when the last sweep saw it. */
+  sentSeen: number
   /** When something came that shows that the client is there. */
   alive: number
   pinged: boolean
@@ -69,6 +71,7 @@ export const make = (now: () => number): Http2Sessions => {
       calls: 0,
       callsSeen: 0,
       controlFrames: 0,
+      sentSeen: 0,
       alive: at,
       pinged: false,
       retiredAt: undefined
@@ -112,7 +115,10 @@ const look = (session: http2.ServerHttp2Session, entry: Entry, now: number): voi
   if (session.destroyed) return
   const age = now - entry.since
   const idle = entry.inFlight === 0 && now - entry.lastCall > limits.idleMillis
-  const noisy = entry.controlFrames > limits.controlFrames + entry.calls - entry.callsSeen
+  const sent = session.socket.bytesWritten
+  const measured = Math.floor((sent - entry.sentSeen) / limits.controlFrameBytes)
+  const noisy = entry.controlFrames > limits.controlFrames + entry.calls - entry.callsSeen + measured
+  entry.sentSeen = sent
   entry.controlFrames = 0
   entry.callsSeen = entry.calls
   if (noisy) refuse(session, "too_many_pings")

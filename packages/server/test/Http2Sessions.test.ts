@@ -27,6 +27,7 @@ const serve = Effect.gen(function*() {
   const server = http2.createServer(sessionOptions, (request, response) => {
     calls++
     if (request.url === "/answered") response.end()
+    if (request.url === "/large") response.end(Buffer.alloc(100 * limits.controlFrameBytes))
   })
   let pongs = 0
   server.on("session", (session) => {
@@ -215,6 +216,23 @@ describe("connections", () => {
         text: "too_many_pings"
       })
       assert.isFalse(measuring.closed)
+    }))
+
+  it.live("that ping while they receive much are not closed for it", () =>
+    Effect.gen(function*() {
+      const { pass, port, sessions } = yield* serve
+      const measuring = yield* connect(port)
+      measuring.call("/large")
+      yield* untilTrue("the answer", () => measuring.ended === 1)
+      for (let i = 0; i < limits.controlFrames + 50; i++) yield* ping(measuring)
+
+      pass(limits.sweepMillis)
+      yield* Effect.sleep("20 millis")
+      assert.isFalse(measuring.closed)
+      for (let i = 0; i < limits.controlFrames + 50; i++) yield* ping(measuring)
+
+      pass(limits.sweepMillis)
+      yield* untilTrue("its close", () => measuring.closed && sessions.open.size === 0)
     }))
 
   it.live("with a call in flight whose client has vanished are noticed by a ping", () =>
