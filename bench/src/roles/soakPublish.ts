@@ -19,6 +19,8 @@ Role.main(
   Parameters,
   Effect.fnUntraced(function*({ channel, perSecond, size, url }) {
     const transport = yield* Connection.open(url)
+    // one for all: what the program itself would allocate is not the transport's
+    const payload = new Uint8Array(size).fill(7)
     const batch = Math.round(perSecond * everyMillis / 1000)
     return {
       publish: ({ millis = 0 }) =>
@@ -31,10 +33,7 @@ Role.main(
             const early = nextMillis - elapsedMillis()
             if (early > 0) yield* Effect.sleep(early)
             const timestampNanos = yield* Clock.currentTimeNanos
-            const messages = Array.from({ length: batch }, () => ({
-              payloads: [new Uint8Array(size)],
-              timestampNanos
-            }))
+            const messages = Array.from({ length: batch }, () => ({ payloads: [payload], timestampNanos }))
             yield* transport.publishAll(channel, messages)
             sent += batch
           }
