@@ -29,7 +29,7 @@ const flow: Case = {
       Flow.side("one stream", yield* ends("one", url, 1)),
       Flow.side("one stream again", yield* ends("one again", url, 1))
       // a thousand streams are a thousand of everything that has to be compiled and to grow old before it is steady
-    ], { roundMillis: 1_500, warmUpMillis: 4_000 })
+    ], { rounds: 5, roundMillis: 1_500, warmUpMillis: 4_000 })
     const line = (what: string, figure: (sample: Flow.Sample) => number) =>
       Compare.line(samples, {
         what: `1,000 streams, CPU time ${what}, over one stream`,
