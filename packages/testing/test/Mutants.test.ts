@@ -18,7 +18,7 @@ describe("O60: every case has a mutant that fails it", () => {
 /** They keep this process busy, and would slow down what others count in a time. */
 const floods: ReadonlySet<string> = new Set(["E28", "I35"])
 /** The others wait most of the time: for what does not come. */
-const atOnce = 20
+const atOnce = 12
 
 const verdictOf = ({ breaks, mutation }: Mutant) =>
   Effect.gen(function*() {

@@ -34,7 +34,7 @@ const subject = Effect.fnUntraced(function*(mutant: string) {
     endpoint: `127.0.0.1:${port}`,
     nats: [nats.url],
     description,
-    patience: { away: Duration.seconds(3), start: Duration.seconds(10), renewal: Duration.seconds(4) },
+    patience: { away: Duration.seconds(3), start: Duration.seconds(30), renewal: Duration.seconds(4) },
     command: `MUTANT=${JSON.stringify(mutant)} ${process.execPath} --conditions=@kps/source ${connector} ${port}`
   })
 })
@@ -54,7 +54,7 @@ describe.skipIf(binary() === undefined)(suiteName("O60"), () => {
         Effect.gen(function*() {
           const result = yield* verdict(id, "")
           assert(result._tag === "Passed", JSON.stringify(result))
-        }), 90_000)
+        }), 150_000)
     }
 
     for (const { breaks, mutant, what } of processMutants) {
@@ -63,7 +63,7 @@ describe.skipIf(binary() === undefined)(suiteName("O60"), () => {
           const result = yield* verdict(breaks, mutant)
           assert(result._tag === "Failed", JSON.stringify(result))
           assert.notMatch(result.got, /^no way to tell|^no verdict/)
-        }), 90_000)
+        }), 150_000)
     }
   })
 })

@@ -14,22 +14,23 @@ import * as TestStream from "../TestStream.ts"
 
 const services = ["", ConnectorService.typeName]
 
-const healthIs = (driver: Driver, when: string, want: string) =>
+const healthIs = (driver: Driver, when: string, want: string, within = driver.subject.patience.within) =>
   Effect.forEach(services, (service) =>
     driver.eventually(
       `health of ${service === "" ? "the server" : service} ${when}: ${want}`,
-      Effect.map(driver.wire.health(service), (got) => got === want ? undefined : got)
+      Effect.map(driver.wire.health(service), (got) => got === want ? undefined : got),
+      within
     ), { discard: true })
 
 /** The connector without its platform's broker, then with it, then told to stop. */
 const lifetime = Effect.fnUntraced(function*(driver: Driver) {
-  const { broker, process } = driver.subject
+  const { broker, patience, process } = driver.subject
   if (process === undefined || broker === undefined) return []
   yield* process.signal("SIGKILL")
   yield* process.exit
   yield* Effect.acquireRelease(broker.leave, () => broker.back)
   yield* process.launch
-  yield* healthIs(driver, "before the platform's broker was reached", "NOT_SERVING")
+  yield* healthIs(driver, "before the platform's broker was reached", "NOT_SERVING", patience.start)
   yield* broker.back
   yield* healthIs(driver, "once the platform's broker was reached", "SERVING")
   const watched = yield* driver.wire.watchHealth
@@ -80,7 +81,7 @@ export const cases: ReadonlyArray<Case> = [
       "NOT_SERVING until the platform's broker was reached, then SERVING until told to stop; reflection shows the contract",
     level: "full",
     door: "wire",
-    timeout: "30 seconds",
+    timeout: "60 seconds",
     requires: [],
     run: Effect.fnUntraced(function*(driver) {
       yield* healthIs(driver, "of a connector that runs", "SERVING")
