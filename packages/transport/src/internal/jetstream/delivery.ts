@@ -9,6 +9,8 @@ export interface Meta {
   readonly delivery: number
   /** When it was stored: milliseconds since the Unix epoch. */
   readonly storedMillis: number
+  /** Messages that are behind it in the stream, when it was delivered. */
+  readonly pending: number
 }
 
 const prefix = "$JS.ACK."
@@ -40,7 +42,13 @@ export const metaOf = (subject: string): Meta | undefined => {
     i++
     return value
   }
-  return { count: number(), sequence: number(), delivery: number(), storedMillis: Math.floor(number() / nanosPerMilli) }
+  return {
+    count: number(),
+    sequence: number(),
+    delivery: number(),
+    storedMillis: Math.floor(number() / nanosPerMilli),
+    pending: number()
+  }
 }
 
 /** Where a message is acknowledged that was delivered before, to whomever. */

@@ -6,7 +6,7 @@ import type { ChannelName } from "../../Channel.ts"
 import type { TransportError } from "../../TransportError.ts"
 import * as delivery from "./delivery.ts"
 import * as headers from "./headers.ts"
-import { type Headers, type Incoming, OfClient } from "./Incoming.ts"
+import { type Headers, OfClient } from "./Incoming.ts"
 import * as Session from "./Session.ts"
 import type { StreamState } from "./streams.ts"
 
@@ -22,6 +22,7 @@ type Failure = TransportError | Session.SessionOver
 const idleNanos = 5_000_000_000
 /** So many are asked for at once. */
 const batch = 5000
+/** So long a batch may take. */
 const millis = 10_000
 
 /**
@@ -49,54 +50,72 @@ export const range = Effect.fnUntraced(function*(
       inactive_threshold: idleNanos
     })))
   const entries: Array<Entry> = []
-  const read = pull(session, stream.name, consumer.name, to, entries).pipe(
+  const name = consumer.name
+  const next = pull(session, stream.name, name, to, entries).pipe(
+    Effect.flatMap((end) =>
+      typeof end === "boolean" ? Effect.succeed(end) : Effect.fail(Session.refused(channel, operation, ...end))
+    ),
+    // for each batch: however much there is, it goes on while it comes
     Effect.timeoutOrElse({
       duration: `${millis} millis`,
       orElse: () => Effect.fail(Session.refused(channel, operation, 0, `no more messages within ${millis} ms`))
-    }),
-    Effect.raceFirst(Effect.andThen(session.whenOver, Effect.fail(new Session.SessionOver())))
+    })
+  )
+  const read = Effect.raceFirst(
+    Effect.repeat(next, { while: (isMore) => isMore }),
+    Effect.andThen(session.whenOver, Effect.fail(new Session.SessionOver()))
   )
   yield* Effect.ensuring(
     read,
-    Effect.ignore(session.call(channel, operation, (api) => api.consumers.delete(stream.name, consumer.name)))
+    Effect.ignore(session.call(channel, operation, (api) => api.consumers.delete(stream.name, name)))
   )
   return entries
 })
 
-/** Succeeds when the last one is there, or the stream has no more. */
+/** Why there is no more of a batch, though there may be more messages. */
+type Stopped = readonly [code: number, problem: string]
+
+/** No more messages, or not as many as were asked for. */
+const isEnd = (code: number): boolean => code === 404 || code === 408
+
+/**
+ * Reads one batch, and says whether there is more. What is not read for another reason than that there is nothing more
+ * may be stored: whoever took it for the end would store it a second time, or store behind a successor.
+ */
 const pull = (
   session: Session.Session,
   stream: string,
   consumer: string,
   to: number,
   entries: Array<Entry>
-): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
+): Effect.Effect<boolean | Stopped> =>
+  Effect.callback<boolean | Stopped>((resume) => {
     const inbox = createInbox()
-    let asked = 0
-    const ask = () => {
-      asked = batch
-      session.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch, no_wait: true }), {
-        reply: inbox
-      })
+    let left = batch
+    const done = (outcome: boolean | Stopped) => {
+      subscription.unsubscribe()
+      resume(Effect.succeed(outcome))
     }
     const subscription = session.client.subscribe(inbox, {
       callback: (error, message) => {
-        const entry = error === null ? entryOf(new OfClient(message)) : undefined
-        if (entry !== undefined && entry.sequence <= to) entries.push(entry)
-        // a status: there are no more
-        if (entry === undefined || entry.sequence >= to) return resume(Effect.void)
-        if (--asked === 0) ask()
+        if (error !== null) return done([0, error.message])
+        const incoming = new OfClient(message)
+        const meta = delivery.metaOf(incoming.reply)
+        if (meta === undefined) {
+          const { code = 0, description = "" } = message.headers ?? {}
+          return done(isEnd(code) ? false : [code, description || "no answer"])
+        }
+        if (meta.sequence <= to) entries.push(entry(meta.sequence, incoming.headers))
+        if (meta.sequence >= to) return done(false)
+        // when the last ones were removed meanwhile there is no more of this batch: the next one says so
+        if (--left === 0 || meta.pending === 0) done(true)
       }
     })
-    ask()
+    session.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch, no_wait: true }), {
+      reply: inbox
+    })
     return Effect.sync(() => subscription.unsubscribe())
   })
-
-const entryOf = (message: Incoming): Entry | undefined => {
-  const meta = delivery.metaOf(message.reply)
-  return meta === undefined ? undefined : entry(meta.sequence, message.headers)
-}
 
 const entry = (sequence: number, all: Headers): Entry => ({
   sequence,

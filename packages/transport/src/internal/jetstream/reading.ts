@@ -226,14 +226,15 @@ const acknowledged = Effect.fnUntraced(function*(
   }
 })
 
-/** So many messages are looked at first for one with a position, and four times as many each time after. */
+/** So many messages are looked at first for one with a position, and four times as many each time after, up to the most. */
 const firstLook = 64
+const mostLooked = 65_536
 
 const resumePoint = Effect.fnUntraced(function*(ground: Ground, session: Session.Session, channel: ChannelName) {
   const stream = yield* ground.ensure(session, channel)
   const { firstSequence, lastSequence: sequence } = stream
   let to = sequence
-  for (let size = firstLook; to >= Math.max(firstSequence, 1); size *= 4) {
+  for (let size = firstLook; to >= Math.max(firstSequence, 1); size = Math.min(size * 4, mostLooked)) {
     const from = Math.max(to - size + 1, firstSequence, 1)
     const entries = yield* readBack.range(session, channel, stream, from, to)
     const message = entries.findLast(({ position }) => position !== undefined)
