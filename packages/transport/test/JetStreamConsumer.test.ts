@@ -335,6 +335,26 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual((yield* jetStream.stats).missed, missed)
     }))
 
+  it.live("goes on where it was when its consumer is removed while the broker is away", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { jetStream, transport } = yield* jetStreamOf({ servers: [proxy.url] })
+      const look = yield* onlooker(server)
+      const reader = yield* opened(jetStream, { name: "egress", from: "new" })
+      yield* transport.publishConfirmed(channel, texts("a", 1))
+      yield* reader.consumer.ack(yield* reader.take(1))
+      yield* until("it is acknowledged", Effect.map(reader.consumer.state, ({ ackFloor }) => ackFloor === 1))
+      yield* proxy.hold("everything")
+      yield* Effect.promise(() => look.manager.consumers.delete(stream, "egress"))
+      yield* look.publish(channel, "meanwhile")
+      yield* proxy.forget
+      yield* proxy.cut
+
+      // from the last floor that this reader knows of, so what it acknowledged since comes again
+      assert.deepStrictEqual(textsOf(yield* reader.take(2)), ["a0", "meanwhile"])
+    }), 10_000)
+
   it.live("gives back what waits when it drains, and ends", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

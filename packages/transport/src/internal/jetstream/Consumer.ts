@@ -80,7 +80,6 @@ export class Consumer {
   private floor: number | undefined
   private created: string | undefined
   private streamName: string | undefined
-  private gone = false
 
   constructor(options: Options) {
     this.options = options
@@ -118,9 +117,9 @@ export class Consumer {
       if (this.created !== undefined && this.created !== stream.created) this.forgetAll()
       this.created = stream.created
       this.streamName = stream.name
-      const from = this.floor === undefined || !this.gone ? wanted.from : { sequence: this.lowest }
+      // one that is not there any more begins where it was
+      const from = this.floor === undefined ? wanted.from : { sequence: this.lowest }
       const info = yield* ensureConsumer({ ...wanted, from }, session, channel, stream.name)
-      this.gone = false
       this.floor = info.ack_floor.stream_seq
       this.leaseMillis = (info.config.ack_wait ?? wanted.ack_wait) / nanosPerMilli
       this.attachment.begin()
@@ -139,10 +138,7 @@ export class Consumer {
           this.full = full
           this.fill()
         },
-        onOver: (_, gone) => {
-          this.gone = gone
-          this.restart()
-        }
+        onOver: () => this.restart()
       })
       this.fill()
     })

@@ -14,8 +14,8 @@ export interface Options {
   readonly onMessage: (message: Incoming) => void
   /** A request has ended; `full` when the next message is larger than what was left of it. */
   readonly onRoom: (full: boolean) => void
-  /** Nothing more comes from here: what is wrong, and whether the consumer is not there any more. */
-  readonly onOver: (problem: string, gone: boolean) => void
+  /** Nothing more comes from here: it is to be begun anew. */
+  readonly onOver: () => void
 }
 
 /** What the server is still to send for one request. */
@@ -49,13 +49,13 @@ export class Puller {
     this.heardAt = now()
     this.subscription = session.subscribe(this.inbox, (error, message) => {
       if (this.isOver) return
-      if (error !== null) return this.end(error.message, false)
+      if (error !== null) return this.end()
       if (message.reply === undefined || message.reply === "") this.onStatus(message)
       else this.onMessage(new OfClient(message))
     }, (...frame) => {
       if (!this.isOver) this.onMessage(new OfChunk(...frame))
     })
-    this.forget = session.onEnd(() => this.end("the connection is over", false))
+    this.forget = session.onEnd(() => this.end())
   }
 
   /** Asks for what there is room for beyond what was asked for already, when that is worth a request. */
@@ -84,7 +84,7 @@ export class Puller {
   /** Looks for answers that do not come. */
   check(): void {
     if (this.isOver || this.requests.length === 0) return
-    if (this.options.now() - this.heardAt > silentMillis) this.end("nothing was heard of the consumer", false)
+    if (this.options.now() - this.heardAt > silentMillis) this.end()
   }
 
   /** What is asked for is not wanted any more. */
@@ -118,12 +118,12 @@ export class Puller {
     if (code === 404 || code === 408 || full || (code === 409 && /batch completed/i.test(description))) {
       this.requests.shift()
       this.options.onRoom(full)
-    } else this.end(`${description || "no answer"} (${code})`, code === 503 || /deleted/i.test(description))
+    } else this.end()
   }
 
-  private end(problem: string, gone: boolean): void {
+  private end(): void {
     if (this.isOver) return
     this.close()
-    this.options.onOver(problem, gone)
+    this.options.onOver()
   }
 }
