@@ -66,10 +66,10 @@ const positive = (option: string, value: number): Effect.Effect<number, Transpor
       new TransportError({ reason: new InvalidOption({ option, problem: `it is ${value}, want more than 0` }) })
     )
 
-/** Headers take their part of what the server takes; they go by the client's own way. */
+/** Headers take their part of what the server takes. */
 const withHeaders = (status: ConnectionStatus): ConnectionStatus =>
   status._tag === "Connected"
-    ? { ...status, maxPayloadBytes: status.maxPayloadBytes - headers.reserveBytes, dataPath: "client" }
+    ? { ...status, maxPayloadBytes: status.maxPayloadBytes - headers.reserveBytes }
     : status
 
 /**
