@@ -109,6 +109,33 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual(stats.foundStored, 5)
     }))
 
+  it.live("finds it without an order too, while others are acknowledged", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { jetStream, transport } = yield* jetStreamOf({
+        servers: [proxy.url],
+        ackTimeout: "400 millis",
+        ordering: "none",
+        stream: { duplicateWindow: "100 millis" }
+      })
+      const look = yield* onlooker(server)
+      yield* transport.publishConfirmed(channel, texts("a", 3))
+      yield* proxy.drop((_, body) => /"seq":\s*4}/.test(body))
+      const others = transport.publishConfirmed(channel, texts("other", 1)).pipe(
+        Effect.andThen(Effect.sleep("20 millis")),
+        Effect.forever
+      )
+      const lost = yield* Effect.forkScoped(transport.publishConfirmed(channel, texts("lost", 1)))
+      yield* until("it is stored", Effect.map(look.lastSequence(stream), (last) => last === 4))
+      const publishing = yield* Effect.forkScoped(others)
+      yield* Effect.timeout(Fiber.join(lost), "10 seconds")
+      yield* Fiber.interrupt(publishing)
+
+      assert.strictEqual((yield* look.textsIn(stream)).filter((text) => text === "lost0").length, 1)
+      assert.isAtLeast((yield* jetStream.stats).foundStored, 1)
+    }))
+
   it.live("needs only the last acknowledgement of many", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -130,6 +130,21 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.deepStrictEqual(yield* look.textsIn(stream), ["a0", "a1", "a2", "b3"])
     }))
 
+  it.live("goes on behind messages that it has stored already", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { jetStream } = yield* jetStreamOf({ servers: [server.url] })
+      const look = yield* onlooker(server)
+      const writer = yield* jetStream.writer(channel, { epoch: 1 })
+      yield* writer.publishConfirmed(positioned("a", 5))
+      yield* writer.publishConfirmed(positioned("a", 1, 1)).pipe(Effect.timeout("3 seconds"))
+      yield* writer.publishConfirmed(positioned("a", 4, 3)).pipe(Effect.timeout("3 seconds"))
+
+      assert.deepStrictEqual(yield* look.textsIn(stream), named("a", 7))
+      assert.strictEqual((yield* jetStream.stats).duplicates, 3)
+      assert.strictEqual(yield* writer.sequence, 7)
+    }))
+
   it.live("is fenced by a resume point that is not the last message", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -25,6 +25,22 @@ describe("Unconfirmed", () => {
     assert.deepStrictEqual(b.told, [[5, 15]])
   })
 
+  it("tells the others when one throws", () => {
+    const unconfirmed = new Unconfirmed()
+    const b = account()
+    unconfirmed.add(
+      () => {
+        throw new Error("a mistake of the caller's")
+      },
+      mark(0),
+      mark(10)
+    )
+    unconfirmed.add(b.add, mark(10), mark(15))
+    unconfirmed.end(mark(0))
+
+    assert.deepStrictEqual(b.told, [[5, 15]])
+  })
+
   it("tells nobody whose messages are all confirmed", () => {
     const unconfirmed = new Unconfirmed()
     const a = account()

@@ -1,7 +1,18 @@
 /** Whose messages are on their way: handed over on one link and not confirmed yet. */
 
+import * as Effect from "effect/Effect"
+
 /** Told how many of its messages were not confirmed when the link broke, and how many payloads they have. */
 export type Account = (messages: number, payloads: number) => void
+
+/** Tells it: one that throws must not keep what else there is to do from being done. */
+export const tell = (account: Account | undefined, messages: number, payloads: number): void =>
+  Effect.runSync(
+    Effect.catchDefect(
+      Effect.sync(() => account?.(messages, payloads)),
+      (defect) => Effect.logWarning("onUncertain threw", defect)
+    )
+  )
 
 /** How much went over the link since it was made, up to some moment. */
 export interface Mark {
@@ -37,7 +48,8 @@ export class Unconfirmed {
   /** No more will be confirmed. */
   end(confirmed: Mark): void {
     for (const { account, from, to } of this.runs.splice(0)) {
-      account(
+      tell(
+        account,
         to.messages - Math.max(from.messages, confirmed.messages),
         to.payloads - Math.max(from.payloads, confirmed.payloads)
       )

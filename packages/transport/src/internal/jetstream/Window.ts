@@ -9,6 +9,8 @@ export interface Slot {
   frame: Uint8Array
   readonly call: Call
   readonly payloads: number
+  /** The last sequence that was known when it was first sent: it is stored behind that, if it is. */
+  after: number | undefined
   /** Whether it is still to be stored: not stored, and not given back to its caller. */
   waiting: boolean
 }

@@ -13,6 +13,7 @@ import type { PublishedMessage } from "../../JetStream.ts"
 import { Closed, MessageTooLarge, TransportError, WriterFenced } from "../../TransportError.ts"
 import type { Counters } from "../Counters.ts"
 import { publishDenied } from "../Link.ts"
+import { tell } from "../Unconfirmed.ts"
 import { Call } from "./Call.ts"
 import type { JetStreamCounters } from "./counters.ts"
 import * as headers from "./headers.ts"
@@ -134,6 +135,7 @@ export class Writer implements AckTaker {
         frame: outgoing.encode(message),
         call,
         payloads: message.payloads.length,
+        after: undefined,
         waiting: true
       })
       this.options.counters.published++
@@ -166,7 +168,8 @@ export class Writer implements AckTaker {
 
   onAck(attempt: number, number: number, data: Uint8Array, code: number): void {
     if (number < this.window.first || number >= this.window.end || this.state === "Failed") return
-    this.progressAt = this.options.now()
+    // without an order the others say nothing of the first one
+    if (this.options.ordered || number === this.window.first) this.progressAt = this.options.now()
     const ack = pubAck.read(data, code)
     if (ack._tag === "Stored") this.stored(number, ack.sequence, ack.duplicate)
     // a refusal of an earlier try means nothing any more
@@ -201,7 +204,7 @@ export class Writer implements AckTaker {
     for (const [call, { messages, payloads }] of lost) {
       if (uncertain && !call.confirmed) counters.uncertain += messages
       else counters.publishErrors += messages
-      if (!call.confirmed) call.onUncertain?.(messages, payloads)
+      if (!call.confirmed) tell(call.onUncertain, messages, payloads)
     }
     this.forgetSession()
     this.wakeSync?.()
@@ -280,6 +283,7 @@ export class Writer implements AckTaker {
       }
       if (!this.session.publishStored(channel, `${this.replyPrefix}${this.next}`, lines, slot.frame)) return
       stats.sent++
+      slot.after ??= this.sequence
       this.expectation = ordered ? { _tag: "LastId", id: slot.id } : headers.nothing
     }
   }
@@ -290,14 +294,14 @@ export class Writer implements AckTaker {
     this.options.counters.publishErrors++
     this.window.remove(number)
     if (call.confirmed) call.fail(error)
-    else call.onUncertain?.(1, payloads)
+    else tell(call.onUncertain, 1, payloads)
   }
 
   private stored(number: number, sequence: number, duplicate: boolean): void {
     const { epoch, ordered, stats } = this.options
     if (duplicate) {
-      // somebody else may have stored it: the chain knows where ours would be
-      if (epoch !== undefined && sequence !== this.sequence + 1) return this.sync()
+      // others have stored something before it that was not looked at; what is before all that is known was
+      if (epoch !== undefined && sequence > this.sequence + 1) return this.sync()
       stats.duplicates++
     }
     if (ordered && !duplicate) {
@@ -402,12 +406,13 @@ export class Writer implements AckTaker {
     this: Writer,
     session: Session
   ): Effect.fn.Return<headers.Expectation | undefined, TransportError | SessionOver> {
-    const { channel, ensure, epoch, stats } = this.options
+    const { channel, ensure, epoch, ordered, stats } = this.options
     this.attach(session)
     const stream = yield* told(ensure(session, channel))
     if (this.created !== undefined && this.created !== stream.created) {
       stats.streamsRemade++
       this.lastSequence = 0
+      for (const [, slot] of this.window.waiting()) slot.after = 0
       yield* Effect.annotateLogs(Effect.logWarning("a stream is gone, and another one is in its place"), {
         channel,
         stream: stream.name
@@ -417,8 +422,10 @@ export class Writer implements AckTaker {
     this.lastSequence ??= stream.lastSequence
     const unknown = this.unknownBefore > this.window.first
     if (epoch === undefined && !unknown) return headers.nothing
+    // without an order, what was stored last says nothing of what was sent before it
+    const known = ordered ? this.lastSequence : Math.min(this.lastSequence, this.firstAfter)
     // the last message that is known of tells whether a successor wrote it
-    const from = epoch === undefined ? this.lastSequence + 1 : this.lastSequence
+    const from = epoch === undefined ? known + 1 : known
     const entries = yield* readBack.range(session, channel, stream, from, stream.lastSequence)
     if (this.state === "Failed") return undefined
     const fence = this.takeStored(entries)
@@ -431,6 +438,12 @@ export class Writer implements AckTaker {
     this.wake()
     return { _tag: "LastSequence", sequence: stream.lastSequence }
   })
+
+  /** The first message that waits is stored behind this one, if it is. */
+  private get firstAfter(): number {
+    const { end, first } = this.window
+    return first < end ? this.window.at(first).after ?? Infinity : Infinity
+  }
 
   /** Settles those of the window that are there; says when a message of another only writer is. */
   private takeStored(entries: ReadonlyArray<readBack.Entry>): TransportError | undefined {
