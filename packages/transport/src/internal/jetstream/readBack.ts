@@ -52,9 +52,7 @@ export const range = Effect.fnUntraced(function*(
   const entries: Array<Entry> = []
   const name = consumer.name
   const next = pull(session, stream.name, name, to, entries).pipe(
-    Effect.flatMap((end) =>
-      typeof end === "boolean" ? Effect.succeed(end) : Effect.fail(Session.refused(channel, operation, ...end))
-    ),
+    Effect.mapError((stopped) => Session.refused(channel, operation, ...stopped)),
     // for each batch: however much there is, it goes on while it comes
     Effect.timeoutOrElse({
       duration: `${millis} millis`,
@@ -88,27 +86,27 @@ const pull = (
   consumer: string,
   to: number,
   entries: Array<Entry>
-): Effect.Effect<boolean | Stopped> =>
-  Effect.callback<boolean | Stopped>((resume) => {
+): Effect.Effect<boolean, Stopped> =>
+  Effect.callback<boolean, Stopped>((resume) => {
     const inbox = createInbox()
     let left = batch
-    const done = (outcome: boolean | Stopped) => {
+    const done = (outcome: Effect.Effect<boolean, Stopped>) => {
       subscription.unsubscribe()
-      resume(Effect.succeed(outcome))
+      resume(outcome)
     }
     const subscription = session.client.subscribe(inbox, {
       callback: (error, message) => {
-        if (error !== null) return done([0, error.message])
+        if (error !== null) return done(Effect.fail([0, error.message]))
         const incoming = new OfClient(message)
         const meta = delivery.metaOf(incoming.reply)
         if (meta === undefined) {
           const { code = 0, description = "" } = message.headers ?? {}
-          return done(isEnd(code) ? false : [code, description || "no answer"])
+          return done(isEnd(code) ? Effect.succeed(false) : Effect.fail([code, description || "no answer"]))
         }
         if (meta.sequence <= to) entries.push(entry(meta.sequence, incoming.headers))
-        if (meta.sequence >= to) return done(false)
+        if (meta.sequence >= to) return done(Effect.succeed(false))
         // when the last ones were removed meanwhile there is no more of this batch: the next one says so
-        if (--left === 0 || meta.pending === 0) done(true)
+        if (--left === 0 || meta.pending === 0) done(Effect.succeed(true))
       }
     })
     session.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify({ batch, no_wait: true }), {
