@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Message } from "../../Channel.ts"
 import { Transport } from "../../Transport.ts"
 import { freshChannel, type It, joinAll, numbered, read, reader, text } from "./messages.ts"
 
@@ -49,13 +50,18 @@ export const cases = (it: It): void => {
       const transport = yield* Transport
       const channel = freshChannel()
       const taken: Array<string> = []
+      const all = yield* Deferred.make<void>()
       const everybody = yield* reader(channel, 300)
       for (let member = 0; member < 3; member++) {
         const stream = yield* transport.subscription(channel, { queue: "workers" })
-        yield* Effect.forkScoped(Stream.runForEach(stream, (message) => Effect.sync(() => taken.push(read(message)))))
+        const take = (message: Message) =>
+          Effect.suspend(() => taken.push(read(message)) < 300 ? Effect.void : Deferred.succeed(all, undefined))
+        yield* Effect.forkScoped(Stream.runForEach(stream, take))
       }
       yield* transport.publishAll(channel, numbered(300))
       yield* Fiber.join(everybody)
+      // members may be behind those outside
+      yield* Deferred.await(all)
       yield* transport.flush
       yield* Effect.yieldNow
 
