@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { JetStream } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Deferred, Effect, Exit, Queue, Scope, Stream } from "effect"
+import { cpSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { identified, jetStreamOf, named, onlooker, proxyOf, textOf, texts } from "./jetstream.ts"
-import { channelOf, connected, disconnected, until } from "./support.ts"
+import { channelOf, connected, disconnected, monitored, until } from "./support.ts"
 
 const channel = channelOf("plant.line-1")
 const stream = "KPS_plant_line-1"
@@ -334,6 +336,33 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual(missed, 110 - read.length)
       assert.strictEqual((yield* jetStream.stats).missed, missed)
     }))
+
+  it.live("delivers what a broker stores that came back with less than it had", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
+      const { config } = yield* monitored<{ readonly config: { readonly store_dir: string } }>(server, "/jsz")
+      // the whole folder goes with the disk
+      const copy = join(dirname(config.store_dir), "..", "copy")
+      const reader = yield* opened(jetStream, { name: "egress", exclusive: true })
+      yield* transport.publishConfirmed(channel, texts("a", 2))
+      yield* reader.consumer.ack(yield* reader.take(2))
+      yield* until("both are acknowledged", Effect.map(ackFloor(reader.consumer), (floor) => floor === 2))
+      yield* server.kill("SIGTERM")
+      cpSync(config.store_dir, copy, { recursive: true })
+      yield* server.restart
+      yield* connected(transport)
+      yield* transport.publishConfirmed(channel, texts("lost", 3))
+      yield* reader.consumer.ack(yield* reader.take(3))
+      yield* server.loseDisk
+      cpSync(copy, config.store_dir, { recursive: true })
+      yield* disconnected(transport)
+      yield* server.restart
+      yield* connected(transport)
+      yield* transport.publishConfirmed(channel, texts("b", 3))
+
+      assert.deepStrictEqual(textsOf(yield* reader.take(3)), named("b", 3))
+    }), 20_000)
 
   it.live("goes on where it was when its consumer is removed while the broker is away", () =>
     Effect.gen(function*() {

@@ -76,6 +76,8 @@ export class Consumer {
   private lastDelivery = 0
   private last: number | undefined
   private newest: number | undefined
+  /** When the latest message that was taken had been stored: milliseconds since the Unix epoch. */
+  private lastStored = 0
   /** All up to this one were acknowledged when it was last looked at. */
   private floor: number | undefined
   private created: string | undefined
@@ -268,18 +270,21 @@ export class Consumer {
     }
     if (meta.count > 1) stats.redelivered++
     const held = this.held.get(meta.sequence)
-    if (held !== undefined) {
+    // a broker that has lost the end of its stream gives another message the number of one that was here
+    if (held !== undefined && held.storedMillis === meta.storedMillis) {
       // its lease was over while it was held
       held.subject = message.reply
       held.deliveryCount = meta.count
       return this.extend([held])
     }
-    if (exclusive && meta.sequence <= (this.last ?? 0) && !this.givenBack.delete(meta.sequence)) {
+    const isLater = meta.sequence > (this.last ?? 0) || meta.storedMillis > this.lastStored
+    if (exclusive && !isLater && !this.givenBack.delete(meta.sequence)) {
       // acknowledged already, and that was lost
       return this.acks.ack(message.reply)
     }
     if (exclusive) {
-      this.last = Math.max(this.last ?? 0, meta.sequence)
+      if (isLater) this.last = meta.sequence
+      this.lastStored = Math.max(this.lastStored, meta.storedMillis)
       if (meta.count === 1) {
         const missed = this.newest === undefined ? 0 : meta.sequence - this.newest - 1
         this.newest = meta.sequence
@@ -326,6 +331,7 @@ export class Consumer {
     this.givenBack.clear()
     this.acks.clear()
     this.last = 0
+    this.lastStored = 0
     this.newest = undefined
     this.floor = undefined
   }

@@ -88,7 +88,8 @@ export class Ordered {
       const stream = yield* ensureStream(session, channel)
       if (this.created !== undefined && this.created !== stream.created) this.last = 0
       this.created = stream.created
-      const last = this.last ?? stream.lastSequence
+      // what a broker has lost that it had delivered, it numbers anew
+      const last = Math.min(this.last ?? Infinity, stream.lastSequence)
       this.last = last
       const info = yield* told(
         session.call(channel, `make a consumer of stream "${stream.name}"`, (api) =>
