@@ -136,6 +136,30 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.isAtLeast((yield* jetStream.stats).foundStored, 1)
     }))
 
+  it.live("gives back what the next server takes no more, and goes on with what its caller publishes then", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { transport } = yield* jetStreamOf({ servers: [proxy.url], ackTimeout: "10 seconds" })
+      const large = { timestampNanos: 1n, payloads: [new Uint8Array(50_000)] }
+      yield* transport.publishConfirmed(channel, texts("a", 1))
+      yield* proxy.hold("everything")
+      const sent = yield* transport.publishConfirmed(channel, [large]).pipe(
+        Effect.flip,
+        Effect.tap(() => transport.publishConfirmed(channel, texts("after", 2))),
+        Effect.forkScoped
+      )
+      yield* until("it is taken", Effect.map(transport.stats, ({ published }) => published === 2))
+      yield* server.configure("max_payload: 10000")
+      yield* server.restart
+      yield* proxy.forget
+      const error = yield* Effect.timeout(Fiber.join(sent), "4 seconds")
+      const { textsIn } = yield* onlooker(server)
+
+      assert.strictEqual(reasonOf(error), "MessageTooLarge")
+      assert.deepStrictEqual(yield* textsIn(stream), ["a0", ...named("after", 2)])
+    }))
+
   it.live("needs only the last acknowledgement of many", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

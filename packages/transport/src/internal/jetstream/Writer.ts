@@ -278,8 +278,9 @@ export class Writer implements AckTaker {
       const byteLength = Buffer.byteLength(lines) + slot.frame.byteLength
       const limit = this.session.maxPayloadBytes
       if (byteLength > limit) {
-        this.giveUp(this.next, new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) }))
-        continue
+        // its caller may publish at once, and so come here
+        this.giveUp(this.next++, new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) }))
+        return this.send()
       }
       if (!this.session.publishStored(channel, `${this.replyPrefix}${this.next}`, lines, slot.frame)) return
       stats.sent++
