@@ -95,7 +95,8 @@ export const make = (buckets: Buckets["Service"]): DesiredState["Service"] => {
       bucket.watch(keyOf(instance)).pipe(
         // The watch says that there is something new; what it is, is read: it may be in parts, or the next one by now.
         Stream.map(() => undefined),
-        Stream.merge(Stream.succeed(undefined)),
+        // A place that lost everything has nothing to say, nor has a watch that died.
+        Stream.merge(Stream.tick(lookAnyway)),
         Stream.mapEffect(() =>
           get(instance).pipe(
             Effect.retry({ while: (error) => error.reason._tag === "Unavailable", schedule: readAgain }),
@@ -108,6 +109,9 @@ export const make = (buckets: Buckets["Service"]): DesiredState["Service"] => {
 }
 
 const readAgain = Schedule.spaced("500 millis")
+
+/** How often it is read though nothing was heard. */
+const lookAnyway = "10 seconds"
 
 const stored = Stored.make(
   1,

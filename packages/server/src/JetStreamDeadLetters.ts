@@ -11,7 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { DeadLetterError, NobodyListens, NotFound, NotReplayed, Unreadable } from "./DeadLetterError.ts"
+import { DeadLetterError, NobodyListens, NotFound, NotReplayed, Unavailable, Unreadable } from "./DeadLetterError.ts"
 import { type Bounds, type DeadLetter, DeadLetters, type Letter, type Summary } from "./DeadLetters.ts"
 import { collect } from "./internal/each.ts"
 import * as letterHeader from "./internal/letterHeader.ts"
@@ -93,7 +93,7 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
 
   const add: DeadLetters["Service"]["add"] = Effect.fnUntraced(function*(letters) {
     const { instance } = letters[0]
-    yield* streams.ask(instance, "store", (session) =>
+    const kept = yield* streams.ask(instance, "store", (session) =>
       streams.open(instance, session).then(() => {
         const maxPayload = session.client.info?.max_payload ?? 1_048_576
         return Promise.all(letters.map((letter) => {
@@ -115,6 +115,10 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
         session.opened.clear()
         return Promise.reject(cause)
       }))
+    if (kept === undefined) {
+      const cause = new Error("its stream was removed meanwhile")
+      return yield* new DeadLetterError({ reason: new Unavailable({ operation: "store", instance, cause }) })
+    }
     // They are kept: what is over the bounds can go later too.
     return yield* Effect.orElseSucceed(evict(instance), () => 0)
   })

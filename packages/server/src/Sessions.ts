@@ -171,13 +171,17 @@ export const make = Effect.fnUntraced(function*(
 
   const renew = Effect.fnUntraced(function*(session: Session, first: number) {
     let revision = first
+    let pause = ttl / 3
     for (let renewal = 1; session.isAlive(); renewal++) {
-      yield* Effect.sleep(ttl / 3)
+      yield* Effect.sleep(pause)
       const renewed = yield* Effect.result(write(session, revision, renewal))
       if (Result.isSuccess(renewed)) {
         revision = renewed.success
+        pause = ttl / 3
         continue
       }
+      // Sooner: where no answer came, two thirds of the time are gone.
+      pause = ttl / 15
       // A try of which nothing was heard may have been written; or somebody has taken the session away.
       const found = yield* Effect.result(Effect.timeout(look(keyOf(session.id)), ttl / 3))
       if (Result.isFailure(found)) continue

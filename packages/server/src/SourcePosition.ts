@@ -130,7 +130,10 @@ export class SourcePosition {
 
   /** Saves it now and then. Fails when somebody else has changed it. */
   readonly keep: Effect.Effect<never, PositionFailed> = Effect.suspend(() =>
-    this.place === undefined ? Effect.never : Effect.forever(Effect.andThen(Effect.sleep(saveEvery), this.save))
+    this.place === undefined
+      ? Effect.never
+      // Interrupted in the middle it would not know its revision, and the last save would not take.
+      : Effect.forever(Effect.andThen(Effect.sleep(saveEvery), Effect.uninterruptible(this.save)))
   )
 
   /** Saves it if it has moved on. What cannot be saved for now is saved later. */

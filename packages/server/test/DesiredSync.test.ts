@@ -10,6 +10,7 @@ import {
   type Stream as StreamMessage
 } from "@kps/idl"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Bucket from "../src/Bucket.ts"
 import * as ConnectorService from "../src/ConnectorService.ts"
 import * as DesiredState from "../src/DesiredState.ts"
@@ -201,6 +202,20 @@ describe("DesiredSync", () => {
       yield* settle
 
       assert.deepStrictEqual(yield* one.listed, ["a"])
+      const again = yield* replica(shared)
+      assert.deepStrictEqual(yield* again.listed, ["a"])
+    }))
+
+  it.effect("keeps it again also where nothing is heard of the loss, as of a broker's disk", () =>
+    Effect.gen(function*() {
+      const shared = yield* buckets
+      const one = yield* replica(shared)
+      yield* one.set(stream({ id: "a" }))
+      yield* settle
+      yield* one.plug.deafen
+      yield* shared.open("desired").remove(Key.make("desired", "c-1"))
+      yield* TestClock.adjust("10 seconds")
+
       const again = yield* replica(shared)
       assert.deepStrictEqual(yield* again.listed, ["a"])
     }))

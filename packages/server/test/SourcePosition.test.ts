@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { Context, Effect, Exit, Layer, Option, Schema, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Bucket from "../src/Bucket.ts"
 import * as Key from "../src/Key.ts"
@@ -237,5 +237,47 @@ describe("The position of a resumable source", () => {
       yield* Scope.close(late, Exit.void)
 
       assert.deepStrictEqual(Option.getOrThrow(yield* positions.get("c-1", "1")).position, { next: "9" })
+    }))
+
+  it.effect("is whole when the stream ends while it is being saved", () =>
+    Effect.gen(function*() {
+      const { buckets, positions } = yield* place
+      const slow: Bucket.Buckets["Service"] = {
+        open: (name) => {
+          const bucket = buckets.open(name)
+          // The answer comes half a second after the write.
+          const put: Bucket.Bucket["put"] = (...args) =>
+            Effect.tap(bucket.put(...args), () => Effect.sleep("500 millis"))
+          return { ...bucket, put }
+        }
+      }
+      const hooks: Hooks = {
+        ingress: () =>
+          Effect.succeed(Delivery.resumable({
+            position: Schema.Struct({ next: Schema.Number }),
+            from: () =>
+              Stream.make(1, 2).pipe(
+                Stream.mapEffect((next) => Effect.as(Effect.sleep("600 millis"), next)),
+                Stream.map((next) => ({ payloads: [bytes(`${next}`)] as const, position: { next } })),
+                Stream.concat(Stream.never)
+              )
+          }))
+      }
+      const context = Layer.build(
+        layer(hooks, { connectorId: "c-1" }).pipe(
+          Layer.provide(Layer.succeed(Positions.Positions, Positions.make(slow)))
+        )
+      )
+      const scope = yield* Scope.make()
+      yield* Effect.flatMap(context, (services) => Effect.provideContext(apply([spec("1")]), services)).pipe(
+        Scope.provide(scope)
+      )
+      // Saved at 1,000; the second comes at 1,200; the answer at 1,500.
+      for (let step = 0; step < 13; step++) yield* TestClock.adjust("100 millis")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      for (let step = 0; step < 13; step++) yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(closing)
+
+      assert.deepStrictEqual(Option.getOrThrow(yield* positions.get("c-1", "1")).position, { next: 2 })
     }))
 })
