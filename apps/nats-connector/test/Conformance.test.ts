@@ -20,8 +20,11 @@ const shipped = {
   template: sample("connector.yaml")
 }
 
-/** The connector between two real brokers, as conformance.json describes it. What it tells of is forgotten sooner. */
-const subject = (state: "memory" | "jetstream") =>
+/**
+ * The connector between two real brokers, as conformance.json describes it. What it tells of is forgotten sooner. Each
+ * way to keep its state goes with one data path of the transport, so that all of them are seen in two runs.
+ */
+const subject = (state: "memory" | "jetstream", { fastPath }: { readonly fastPath: boolean }) =>
   Layer.unwrap(Effect.gen(function*() {
     const platform = yield* natsServer({ jetstream: state === "jetstream" })
     const outside = yield* natsServer()
@@ -40,7 +43,7 @@ const subject = (state: "memory" | "jetstream") =>
           LogLevels.layer(LogLevels.stderrLogger({ pretty: false }))
         ]),
         Layer.provide(SharedState.layer({ connectorId, state })),
-        Layer.provide(NatsTransport.layer({ servers: [platform.url] }))
+        Layer.provide(NatsTransport.layer({ servers: [platform.url], fastPath }))
       )
     ).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
     const { port } = Context.get(services, ConnectorServer.ConnectorServer)
@@ -54,6 +57,9 @@ const subject = (state: "memory" | "jetstream") =>
   }))
 
 describe.skipIf(binary() === undefined)(suiteName("nats-connector"), () => {
-  ConnectorConformance.suite("nats-connector", subject("memory"))
-  ConnectorConformance.suite("nats-connector, its state in JetStream", subject("jetstream"))
+  ConnectorConformance.suite("nats-connector", subject("memory", { fastPath: true }))
+  ConnectorConformance.suite(
+    "nats-connector, its state in JetStream, without the fast data path",
+    subject("jetstream", { fastPath: false })
+  )
 })
