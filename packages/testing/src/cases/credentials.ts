@@ -81,6 +81,9 @@ const hidden = Effect.fnUntraced(function*(driver: Driver) {
   }
 })
 
+const runs = (list: ReadonlyArray<TestStream.Listed>, { id }: TestStream.TestStream): boolean =>
+  list.some((listed) => listed.id === id && listed.subscribed)
+
 const refused = Effect.fnUntraced(function*(driver: Driver) {
   const { patience, process } = driver.subject
   if (process === undefined) return yield* new BedFailed({ problem: "no process" })
@@ -111,13 +114,16 @@ const refused = Effect.fnUntraced(function*(driver: Driver) {
   const reply = yield* driver.setStreams(...pairs.flatMap(({ denied, open }) => [open, denied]))
   const list = yield* driver.list
   for (const { denied, open } of pairs) {
-    const runs = ({ id }: TestStream.TestStream) => list.some((listed) => listed.id === id && listed.subscribed)
-    yield* expect(runs(open), `${open.id} subscribed, whose channel is allowed`, TestStream.text(list))
+    // what is outside may take more than one try
+    yield* driver.eventually(
+      `${open.id} subscribed, whose channel is allowed`,
+      Effect.map(driver.list, (list) => runs(list, open) ? undefined : TestStream.text(list))
+    )
     const told = `an alert of ${denied.id} that its channel is denied`
     const about = { about: permission, streamId: denied.id }
     if (denied.direction === "EGRESS") {
       yield* driver.refused("SetPayload with a channel that may not be subscribed", reply, "PERMISSION_DENIED")
-      yield* expect(!runs(denied), `${denied.id} not subscribed, whose channel is denied`, TestStream.text(list))
+      yield* expect(!runs(list, denied), `${denied.id} not subscribed, whose channel is denied`, TestStream.text(list))
       yield* alert(driver, told, about)
     } else if (driver.hasData("INGRESS")) {
       yield* alert(driver, told, { ...about, meanwhile: Flow.send(driver, denied, Flow.numbered(denied, 0, 1)) })
