@@ -7,7 +7,7 @@ import { Connector, Delivery, Failure } from "@kps/connector"
 import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { NatsConnection, NatsTransport, Transport } from "@kps/transport"
-import { Context, Effect, Exit, Layer, Queue, Schema, Stream } from "effect"
+import { Context, Effect, Exit, Layer, Queue, Schedule, Schema, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import * as Front from "./Front.ts"
 import * as Platform from "./Platform.ts"
@@ -27,7 +27,9 @@ const Definition = Connector.make("process")({
 
 const outside = Effect.fnUntraced(function*(server: string) {
   const services = yield* NatsTransport.make({ servers: [server] })
-  return yield* Context.get(services, NatsConnection.NatsConnection).current
+  const { current } = Context.get(services, NatsConnection.NatsConnection)
+  // on a busy machine the first try takes more than the second that `make` waits for it
+  return yield* Effect.retry(current, { times: 30, schedule: Schedule.spaced("100 millis") })
 }, (effect, server) => Effect.mapError(effect, () => new Away({ server })))
 
 const kept: Array<Uint8Array> = []
