@@ -21,7 +21,7 @@ export const describe = (): ReadonlyArray<string> => {
   const server = binary()
   const versions = [
     ["Node", process.version],
-    ["nats-server", server === undefined ? undefined : said(server, ["--version"], /v(\S+)/)],
+    ["nats-server", server === undefined ? undefined : said(server, ["--version"], /v(\d\S*)/)],
     ["Go", said("go", ["env", "GOVERSION"], /go(\S+)/)],
     ["Go SDK", pinned("../go/sdk/go.mod", "github.com/nutanix/kps-connector-go-sdk")],
     ["its nats.go", pinned("../go/sdk/go.mod", "github.com/nats-io/nats.go")],
