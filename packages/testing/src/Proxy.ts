@@ -1,34 +1,13 @@
 /**
- * A TCP proxy before a server, to take the server away and to hold what flows.
+ * Places that cannot be reached, and know who tried. The proxy that takes a server away is that of the transport.
  *
  * @since 0.1.0
  */
+import * as Proxy from "@kps/transport/testing/Proxy"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
-import * as Net from "node:net"
+import type * as Net from "node:net"
 import { BedFailed } from "./Outcome.ts"
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Proxy {
-  /** Where it listens, as `host:port`. */
-  readonly address: string
-  /** Ends every connection, and each new one at once. */
-  readonly leave: Effect.Effect<void>
-  /** Lets connections through again. */
-  readonly back: Effect.Effect<void>
-  /** Keeps connections open and lets nothing through, in either direction. */
-  readonly hold: Effect.Effect<void>
-  /** Lets everything through again, and what waited first. */
-  readonly release: Effect.Effect<void>
-}
-
-interface Pair {
-  readonly near: Net.Socket
-  readonly far: Net.Socket
-}
 
 /**
  * Listens on a free port of the loopback interface, in the scope.
@@ -38,20 +17,7 @@ interface Pair {
  */
 export const listen = (
   onConnection: (socket: Net.Socket) => void
-): Effect.Effect<string, BedFailed, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.callback<Net.Server, BedFailed>((resume) => {
-      const server = Net.createServer(onConnection)
-      server.once("error", ({ message }) =>
-        resume(Effect.fail(new BedFailed({ problem: `cannot listen on 127.0.0.1: ${message}` }))))
-      server.listen(0, "127.0.0.1", () =>
-        resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => server.close())
-  ).pipe(Effect.map((server) => {
-    const address = server.address()
-    return `127.0.0.1:${typeof address === "object" ? address?.port ?? 0 : 0}`
-  }))
+): Effect.Effect<string, BedFailed, Scope.Scope> => Effect.mapError(Proxy.listen(onConnection), bedFailed)
 
 /**
  * Makes a proxy before `target`, a `host:port`.
@@ -59,58 +25,10 @@ export const listen = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(target: string): Effect.fn.Return<Proxy, BedFailed, Scope.Scope> {
-  const url = new URL(`tcp://${target}`)
-  const pairs = new Set<Pair>()
-  let away = false
-  let held = false
+export const make = (target: string): Effect.Effect<Proxy.Proxy, BedFailed, Scope.Scope> =>
+  Effect.mapError(Proxy.make(target), bedFailed)
 
-  const join = ({ far, near }: Pair) => {
-    near.pipe(far)
-    far.pipe(near)
-  }
-  const end = () => {
-    for (const { far, near } of pairs) {
-      near.destroy()
-      far.destroy()
-    }
-  }
-  const address = yield* listen((near) => {
-    if (away) return void near.on("error", ignore).destroy()
-    const far = Net.connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || "4222") })
-    const pair = { near, far }
-    pairs.add(pair)
-    const close = () => {
-      pairs.delete(pair)
-      near.destroy()
-      far.destroy()
-    }
-    for (const socket of [near, far]) socket.setNoDelay(true).on("error", ignore).on("close", close)
-    if (!held) join(pair)
-  })
-  yield* Effect.addFinalizer(() => Effect.sync(end))
-  return {
-    address,
-    leave: Effect.sync(() => {
-      away = true
-      end()
-    }),
-    back: Effect.sync(() => {
-      away = false
-    }),
-    hold: Effect.sync(() => {
-      held = true
-      for (const { far, near } of pairs) {
-        near.unpipe(far).pause()
-        far.unpipe(near).pause()
-      }
-    }),
-    release: Effect.sync(() => {
-      held = false
-      for (const pair of pairs) join(pair)
-    })
-  }
-})
+const bedFailed = ({ message }: Proxy.ProxyError) => new BedFailed({ problem: message })
 
 const ignore = () => {}
 

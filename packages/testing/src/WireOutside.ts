@@ -34,7 +34,7 @@ const nats = Effect.fnUntraced(function*(
   return {
     address: proxy.address,
     faults: { break: proxy.leave, mend: proxy.back },
-    pause: { hold: proxy.hold, release: proxy.release },
+    pause: { hold: proxy.hold("everything"), release: proxy.release },
     ...(ingress === undefined ? {} : {
       feed: Effect.fnUntraced(function*(stream, payloads) {
         const client = yield* current

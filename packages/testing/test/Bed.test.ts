@@ -63,7 +63,7 @@ describe("the proxy before a server", () => {
       const proxy = yield* Proxy.make(yield* echo)
       const old = yield* client(proxy.address)
       yield* until("a connection", () => old.open)
-      yield* proxy.hold
+      yield* proxy.hold("everything")
       const young = yield* client(proxy.address)
       for (const { socket } of [old, young]) for (const text of "abc") socket.write(text)
       yield* Effect.sleep("100 millis")

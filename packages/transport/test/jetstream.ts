@@ -2,10 +2,10 @@
 import { TransportCodec } from "@kps/idl"
 import { Channel, JetStream, JetStreamTransport, Transport } from "@kps/transport"
 import type { NatsServer } from "@kps/transport/testing/NatsServer"
+import * as Proxy from "@kps/transport/testing/Proxy"
 import { jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
 import { Context, Effect, References, Result } from "effect"
-import { type AddressInfo, connect as dial, createServer, type Server, type Socket } from "node:net"
 
 /** A transport of the test's own, in the test's scope. */
 export const jetStreamOf = (options: JetStreamTransport.Options) =>
@@ -85,82 +85,5 @@ export const onlooker = (server: NatsServer["Service"]) =>
     ({ client }) => Effect.promise(() => client.close())
   )
 
-/** Says which of the server's messages do not reach the client. */
-type Drops = (subject: string, body: string) => boolean
-
-/** Cuts what a server sends into its frames, and leaves some out. */
-const filtering = (drops: () => Drops | undefined, write: (bytes: Buffer) => void) => {
-  let rest = Buffer.alloc(0)
-  return (chunk: Buffer) => {
-    rest = Buffer.concat([rest, chunk])
-    while (true) {
-      const line = rest.indexOf("\r\n")
-      if (line < 0) return
-      const words = rest.subarray(0, line).toString().split(" ")
-      const isMessage = words[0] === "MSG" || words[0] === "HMSG"
-      const end = line + 2 + (isMessage ? Number(words.at(-1)) + 2 : 0)
-      if (rest.length < end) return
-      const frame = rest.subarray(0, end)
-      rest = rest.subarray(end)
-      if (!isMessage || drops()?.(words[1] ?? "", frame.subarray(line + 2).toString()) !== true) write(frame)
-    }
-  }
-}
-
-/** A proxy before a server that can hold what flows, cut connections, and drop messages of the server. */
-export const proxyOf = (server: NatsServer["Service"]) =>
-  Effect.gen(function*() {
-    const pairs = new Set<readonly [Socket, Socket]>()
-    let drops: Drops | undefined
-    let held: "nothing" | "answers" | "everything" = "nothing"
-    const late: Array<() => void> = []
-    const listener = yield* Effect.acquireRelease(
-      Effect.callback<Server>((resume) => {
-        const listener = createServer((near) => {
-          const far = dial(server.port, "127.0.0.1")
-          const pair = [near, far] as const
-          pairs.add(pair)
-          const close = () => {
-            pairs.delete(pair)
-            near.destroy()
-            far.destroy()
-          }
-          for (const socket of pair) socket.setNoDelay(true).on("error", () => undefined).on("close", close)
-          const pass = (to: Socket, isHeld: () => boolean) => (bytes: Buffer) => {
-            const write = () => void (to.writable && to.write(bytes))
-            if (isHeld()) late.push(write)
-            else write()
-          }
-          near.on("data", pass(far, () => held === "everything"))
-          far.on("data", filtering(() => drops, pass(near, () => held !== "nothing")))
-        })
-        listener.listen(0, "127.0.0.1", () => resume(Effect.succeed(listener)))
-      }),
-      (listener) =>
-        Effect.sync(() => {
-          listener.close()
-          for (const pair of pairs) for (const socket of pair) socket.destroy()
-        })
-    )
-    const { port } = listener.address() as AddressInfo // it listens on TCP
-    return {
-      url: `nats://127.0.0.1:${port}`,
-      /** Messages of the server for which this is true do not come through. */
-      drop: (filter: Drops | undefined) => Effect.sync(() => void (drops = filter)),
-      /** Keeps connections open, and holds what the server sends, or what either sends. */
-      hold: (what: "answers" | "everything") => Effect.sync(() => void (held = what)),
-      /** Lets everything through again, and what waited first. */
-      release: Effect.sync(() => {
-        held = "nothing"
-        for (const write of late.splice(0)) write()
-      }),
-      /** Lets everything through again, but for what waited. */
-      forget: Effect.sync(() => {
-        held = "nothing"
-        late.length = 0
-      }),
-      cut: Effect.sync(() => {
-        for (const pair of pairs) for (const socket of pair) socket.destroy()
-      })
-    }
-  })
+/** A proxy before a server. */
+export const proxyOf = (server: NatsServer["Service"]) => Proxy.make(`127.0.0.1:${server.port}`, { frames: true })

@@ -1,0 +1,109 @@
+/** One connection through a proxy: the edge to Node's sockets and timers. */
+import type { Socket } from "node:net"
+
+const heldBytes = 65_536
+
+export interface Rules {
+  /** Puts a filter, if any, before what the server's bytes are written with. */
+  readonly cutting: (write: (bytes: Buffer) => void) => (chunk: Buffer) => void
+  readonly held: () => "answers" | "everything" | undefined
+  readonly delayMillis: () => number
+  readonly onClose: () => void
+}
+
+/** One direction. What is written waits while it is held, or comes late; a slow reader slows down the writer. */
+class Way {
+  private waiting: Array<Buffer> = []
+  private waitingBytes = 0
+  private readonly from: Socket
+  private readonly to: Socket
+  private readonly isHeld: () => boolean
+  private readonly delayMillis: () => number
+  private ends = false
+  private dueAt = 0
+
+  constructor(from: Socket, to: Socket, isHeld: () => boolean, delayMillis: () => number) {
+    this.from = from
+    this.to = to
+    this.isHeld = isHeld
+    this.delayMillis = delayMillis
+    to.on("drain", () => this.from.resume())
+  }
+
+  readonly write = (bytes: Buffer): void => {
+    if (this.isHeld()) {
+      this.waiting.push(bytes)
+      this.waitingBytes += bytes.length
+      if (this.waitingBytes >= heldBytes) this.from.pause()
+      return
+    }
+    this.later(() => this.send(bytes))
+  }
+
+  /** What was said before comes first. */
+  readonly end = (): void => {
+    if (this.isHeld()) this.ends = true
+    else this.later(() => this.to.end())
+  }
+
+  letGo(forget: boolean): void {
+    if (this.isHeld()) return
+    const waiting = forget ? [] : this.waiting
+    this.waiting = []
+    this.waitingBytes = 0
+    for (const bytes of waiting) this.send(bytes)
+    if (this.ends) this.to.end()
+    this.from.resume()
+  }
+
+  /** Nothing overtakes what was delayed for longer. */
+  private later(act: () => void): void {
+    const now = performance.now()
+    this.dueAt = Math.max(this.dueAt, now + this.delayMillis())
+    if (this.dueAt <= now) act()
+    else setTimeout(act, Math.ceil(this.dueAt - now))
+  }
+
+  private send(bytes: Buffer): void {
+    if (this.to.writable && !this.to.write(bytes)) this.from.pause()
+  }
+}
+
+export class ProxiedPair {
+  private readonly near: Socket
+  private readonly far: Socket
+  private readonly ways: ReadonlyArray<Way>
+  private isHalf = false
+
+  constructor(near: Socket, far: Socket, { cutting, delayMillis, held, onClose }: Rules) {
+    this.near = near
+    this.far = far
+    const answers = new Way(far, near, () => held() !== undefined, delayMillis)
+    const questions = new Way(near, far, () => held() === "everything", delayMillis)
+    this.ways = [answers, questions]
+    const take = cutting(answers.write)
+    near.on("data", questions.write).on("end", questions.end)
+    // the frames of a half that was closed go nowhere
+    far.on("data", (chunk) => void (this.isHalf || take(chunk))).on("end", answers.end)
+    const close = () => {
+      onClose()
+      this.destroy()
+    }
+    for (const socket of [near, far]) socket.setNoDelay(true).on("error", () => {}).on("close", close)
+  }
+
+  /** Looks again at what is held. */
+  obey({ forget = false } = {}): void {
+    for (const way of this.ways) way.letGo(forget)
+  }
+
+  halfClose(): void {
+    this.isHalf = true
+    this.near.end()
+  }
+
+  destroy(): void {
+    this.near.destroy()
+    this.far.destroy()
+  }
+}
