@@ -13,6 +13,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Failure } from "./Failure.ts"
 import { bind, type Bound, type Config, type Direction, type Hooks, type Implementation } from "./Implementation.ts"
 
+export { guarantee } from "./Guarantee.ts"
 export type {
   Bound,
   Config,

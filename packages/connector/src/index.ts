@@ -6,3 +6,4 @@
 export * as Connector from "./Connector.ts"
 export * as Delivery from "./Delivery.ts"
 export * as Failure from "./Failure.ts"
+export * as Guarantee from "./Guarantee.ts"
