@@ -54,7 +54,7 @@ describe("the proxy", () => {
       one.socket.write("a")
       yield* until("an echo", Effect.sync(() => one.text === "a"))
       yield* proxy.cut
-      yield* until("the end", Effect.sync(() => one.closed))
+      yield* until("the end", Effect.sync(() => one.ended))
       const next = yield* client(proxy.address)
       next.socket.write("b")
       yield* until("another echo", Effect.sync(() => next.text === "b"))
