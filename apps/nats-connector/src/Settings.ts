@@ -78,6 +78,12 @@ Environment:
                              files with them, read anew for each connection
   NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY
                              files for TLS with them; one of these makes TLS a must
+  KPS_TRANSPORT              core (default): the channels are core NATS, at most once; or jetstream: at least once
+  NATS_JS_REPLICAS, NATS_JS_STORAGE, NATS_JS_MAX_AGE, NATS_JS_MAX_BYTES, NATS_JS_MAX_MESSAGES, NATS_JS_DISCARD,
+  NATS_JS_DUPLICATE_WINDOW, NATS_JS_ON_DIFFERENCE
+                             with KPS_TRANSPORT=jetstream: what the stream of a channel is made and compared with
+  NATS_JS_ACK_WAIT, NATS_JS_MAX_ACK_PENDING
+                             and how long, and how many messages, the readers of a channel may hold
   KPS_SECRETS_DIR            folder with the secrets that streams name; default: ${secretsFolder}
   KPS_TLS_CERT, KPS_TLS_KEY, KPS_TLS_CLIENT_CA
                              as the flags, where those are not given; paths, or PEM

@@ -7,7 +7,7 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { ConnectorServer, SharedState } from "@kps/server"
 import * as Observability from "@kps/server/Observability"
-import { NatsTransport } from "@kps/transport"
+import { PlatformTransport } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -39,7 +39,7 @@ const serve = (settings: Settings.Settings) => {
   return ready.pipe(
     Layer.provide(App.layer(settings)),
     Layer.provide(SharedState.layer({ connectorId, ...state })),
-    Layer.provide(NatsTransport.layerEnv),
+    Layer.provide(PlatformTransport.layerEnv),
     Layer.provide(observability),
     Layer.launch,
     Effect.onInterrupt(() => Effect.logInfo("connector has stopped"))

@@ -2,6 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { ConnectorClient } from "@kps/client"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
+import { jetstreamManager } from "@nats-io/jetstream"
 import { Context, Effect, Layer, Result } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -87,6 +88,48 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
             assert.notInclude(connector.stderr(), "canary")
             assert.strictEqual(connector.stdout(), "")
           }
+        }),
+      60_000
+    )
+
+    it.effect(
+      "stores its channels in JetStream where KPS_TRANSPORT asks for it, and says so",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* natsServer({ jetstream: true })
+          const outside = yield* natsServer()
+          const world = yield* Support.natsClient(outside.url)
+          const pipelines = yield* Support.natsClient(platform.url)
+          const delivered = yield* Support.collect(world, "nats_out")
+          const connector = yield* start(local, {
+            CONNECTOR_INSTANCE_ID: "c-1",
+            NATS_BROKER: platform.url,
+            KPS_TRANSPORT: "jetstream",
+            NATS_JS_DUPLICATE_WINDOW: "7 seconds"
+          })
+          const port = yield* Support.ready(connector)
+          yield* Effect.gen(function*() {
+            yield* ConnectorClient.ConnectorClient.use((client) =>
+              client.setStreams([
+                Support.stream("in", "INGRESS", { subject: "nats_in", broker: outside.url }),
+                Support.stream("out", "EGRESS", { subject: "nats_out", broker: outside.url })
+              ])
+            )
+            const texts = Array.from({ length: 300 }, (_, i) => `${i}`)
+            for (const text of texts) world.publish("nats_in", text)
+            for (const text of texts) pipelines.publish("ch.out", Support.frame(text))
+            const { streams } = yield* Effect.promise(() => jetstreamManager(pipelines))
+            yield* Support.until("all through", Effect.sync(() => delivered.length >= texts.length))
+            assert.deepStrictEqual(delivered, texts)
+            yield* Support.until(
+              "all stored",
+              Effect.map(Effect.promise(() => streams.info("KPS_ch_in")), ({ state }) => state.messages === 300)
+            )
+            const { config } = yield* Effect.promise(() => streams.info("KPS_ch_in"))
+            assert.strictEqual(config.duplicate_window, 7_000_000_000)
+          }).pipe(Effect.provide(Support.clientAt(port, "c-1")))
+          const listening = connector.lines().find(({ message }) => message === "listening")
+          assert.strictEqual(listening?.annotations["channels"], "jetstream")
         }),
       60_000
     )
@@ -218,6 +261,8 @@ describe.skipIf(binary() === undefined)(suiteName("main"), () => {
             [["--port", "http"], given, ["--port", "\"http\""]],
             [["--prot", "1"], given, ["\"--prot\""]],
             [[], { ...given, KPS_ERRORS: "loud" }, ["KPS_ERRORS", "\"loud\""]],
+            [[], { ...given, KPS_TRANSPORT: "mqtt" }, ["KPS_TRANSPORT", "\"mqtt\"", "\"jetstream\""]],
+            [[], { ...given, KPS_TRANSPORT: "jetstream", NATS_JS_REPLICAS: "9" }, ["NATS_JS_REPLICAS", "\"9\""]],
             [[], { ...given, NATS_BROKER: "nats//host" }, ["nats//host"]],
             [[], { ...given, KPS_SECRETS_DIR: "secrets" }, ["KPS_SECRETS_DIR", "\"secrets\""]],
             [["--tls-cert", "/no.crt", "--tls-key", "/no.key"], given, ["TLS certificate \"/no.crt\": no such file"]],

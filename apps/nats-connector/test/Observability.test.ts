@@ -158,7 +158,9 @@ describe.skipIf(binary() === undefined)(suiteName("main, observed"), () => {
           assert.strictEqual(now.get("kps_transport_connected"), 1)
           assert.strictEqual(now.get("kps_connector_serving"), 1)
           assert.strictEqual(
-            now.get("kps_connector_info{connector_id=\"c-1\",connector=\"natsconnector\",version=\"1.0\"}"),
+            now.get(
+              "kps_connector_info{connector_id=\"c-1\",connector=\"natsconnector\",version=\"1.0\",channels=\"core\"}"
+            ),
             1
           )
 

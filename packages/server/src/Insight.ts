@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Transport } from "@kps/transport"
+import type { PlatformTransport, Transport } from "@kps/transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -33,6 +33,8 @@ export interface Insight {
   readonly phase: Effect.Effect<Phase>
   /** The streams, then those that were removed lately. */
   readonly streams: Effect.Effect<ReadonlyArray<StreamReading>>
+  /** How its channels go: over core NATS, or stored by JetStream. */
+  readonly channels: PlatformTransport.Kind
   /** The connection to the platform's broker. */
   readonly connection: Effect.Effect<Transport.ConnectionStatus>
   /** What went through that connection. */

@@ -47,7 +47,10 @@ const series = ({ help, name, type }: Family, value: number, attributes: Labels)
   }
 })
 
-const connectorInfo = gauge("kps_connector_info", "Always 1. The connector instance, its class and its version.")
+const connectorInfo = gauge(
+  "kps_connector_info",
+  "Always 1. The connector instance, its class and its version, and how its channels go: core or jetstream."
+)
 const connectorServing = gauge(
   "kps_connector_serving",
   "1 while the connector takes calls, 0 before the platform's broker was reached once and while it drains."
@@ -152,9 +155,9 @@ const ofConnector = (insight: Insight, labels: Labels): Effect.Effect<ReadonlyAr
     const { _tag } = yield* insight.connection
     const stats = yield* insight.transport
     const streams = yield* insight.streams
-    const { connectorId, name, version } = insight
+    const { channels, connectorId, name, version } = insight
     return [
-      series(connectorInfo, 1, { connector_id: connectorId, connector: name, version }),
+      series(connectorInfo, 1, { connector_id: connectorId, connector: name, version, channels }),
       series(connectorServing, phase === "Serving" ? 1 : 0, labels),
       series(connected, _tag === "Connected" ? 1 : 0, labels),
       // one cast: the table has a row for each of them

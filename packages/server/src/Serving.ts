@@ -6,9 +6,10 @@
 import type { ConnectRouter } from "@connectrpc/connect"
 import type { Connector } from "@kps/connector"
 import type { Events } from "@kps/events"
-import { Transport } from "@kps/transport"
+import { JetStream, type PlatformTransport, Transport } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as ConnectorService from "./ConnectorService.ts"
 import * as ContractRoutes from "./ContractRoutes.ts"
@@ -73,6 +74,11 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
   return { routes: (router) => known(HealthRoutes.routes(health)(contract.routes(router))), unary, service, health }
 })
 
+const channels: Effect.Effect<PlatformTransport.Kind> = Effect.map(
+  Effect.serviceOption(JetStream.JetStream),
+  (stored) => Option.isSome(stored) ? "jetstream" : "core"
+)
+
 /** First of all, so that it is shown until everything else has ended. */
 const observe = Effect.fnUntraced(function*<Name extends string>(
   { definition, name }: Connector.Any<Name>,
@@ -88,6 +94,7 @@ const observe = Effect.fnUntraced(function*<Name extends string>(
     version: definition.version,
     phase: health.phase,
     streams: streams.readings,
+    channels: yield* channels,
     connection: transport.status,
     transport: transport.stats
   })
@@ -121,7 +128,12 @@ export const listen = Effect.fnUntraced(function*<Name extends string>(
     onClose: served.health.enter("Stopped")
   })
   if (options.tls !== undefined && tls !== undefined) yield* TlsRotation.make(options.tls, tls, server.renew)
-  const place = { connectorId: options.connectorId, host: server.host, port: server.port }
+  const place = {
+    connectorId: options.connectorId,
+    host: server.host,
+    port: server.port,
+    channels: yield* channels
+  }
   yield* Effect.annotateLogs(Effect.logInfo("listening"), place)
   yield* Effect.addFinalizer(() => Effect.annotateLogs(Effect.logInfo("stopping"), place))
   return { ...served, ...server }

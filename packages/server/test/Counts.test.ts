@@ -108,7 +108,10 @@ describe("What is counted, when all goes well", () => {
       assert.strictEqual(now.get("kps_transport_connected"), 1)
       // the test itself published what went out
       assert.strictEqual(now.get("kps_transport_messages_published_total"), 3_000 + 100 + 700)
-      assert.strictEqual(now.get("kps_connector_info{connector_id=\"c-1\",connector=\"fake\",version=\"1.0\"}"), 1)
+      assert.strictEqual(
+        now.get("kps_connector_info{connector_id=\"c-1\",connector=\"fake\",version=\"1.0\",channels=\"core\"}"),
+        1
+      )
     }).pipe(test(hooks))
   })
 

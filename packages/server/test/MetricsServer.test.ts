@@ -24,6 +24,7 @@ class Looks {
       version: "1.0",
       phase: Effect.sync(() => this.phase),
       streams: Effect.sync(() => this.streams),
+      channels: "core",
       connection: transport.status,
       transport: transport.stats
     })

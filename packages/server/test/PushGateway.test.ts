@@ -26,6 +26,7 @@ const insight = (connectorId: string, stats: Partial<Transport.TransportStats>):
   version: "1.0",
   phase: Effect.succeed("Serving"),
   streams: Effect.succeed([]),
+  channels: "core",
   connection: Effect.succeed({ _tag: "Closed" }),
   // one cast: the rest is nobody's business here
   transport: Effect.sync(() => ({ ...stats }) as Transport.TransportStats)

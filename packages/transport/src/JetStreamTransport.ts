@@ -19,6 +19,7 @@ import { now, onSystemClock } from "./internal/broker.ts"
 import { validChannel } from "./internal/channel.ts"
 import * as Counters from "./internal/Counters.ts"
 import * as environment from "./internal/environment.ts"
+import * as consumers from "./internal/jetstream/consumers.ts"
 import * as counters from "./internal/jetstream/counters.ts"
 import * as jetStreamEnvironment from "./internal/jetstream/environment.ts"
 import { type Ground, withSession } from "./internal/jetstream/Ground.ts"
@@ -57,6 +58,14 @@ export interface Options extends NatsTransport.Options {
   readonly maxUnconfirmedMessages?: number | undefined
   /** How long the broker has to answer anything of what is on its way, before it is found out. Default: 5 seconds. */
   readonly ackTimeout?: Duration.Input | undefined
+  /**
+   * How long a member of a queue group may hold a message that it gives no sign of, before another one gets it: what a
+   * killed process held comes again after it. While the process lives, what it holds is its own. At least 100 ms.
+   * Default: 30 seconds.
+   */
+  readonly ackWait?: Duration.Input | undefined
+  /** Most messages that all members of a queue group together hold. Default: 1,000. */
+  readonly maxAckPending?: number | undefined
 }
 
 const positive = (option: string, value: number): Effect.Effect<number, TransportError> =>
@@ -89,6 +98,8 @@ export const make = Effect.fnUntraced(function*(
   const wanted = yield* Effect.fromResult(settings.make(options.stream ?? {}))
   const ackMillis = yield* positive("ackTimeout", Duration.toMillis(options.ackTimeout ?? "5 seconds"))
   const maxUnconfirmedMessages = yield* positive("maxUnconfirmedMessages", options.maxUnconfirmedMessages ?? 4096)
+  const group = { ackWait: options.ackWait, maxAckPending: options.maxAckPending }
+  yield* Effect.fromResult(consumers.make({ name: "group", ...group }))
   const nats = yield* NatsTransport.make(options)
   const core = Context.get(nats, Transport)
   const connection = Context.get(nats, NatsConnection)
@@ -117,7 +128,8 @@ export const make = Effect.fnUntraced(function*(
     maxBufferedBytes: options.maxBufferedBytes ?? 8_388_608,
     ackMillis,
     drainMillis: Duration.toMillis(options.drainTimeout ?? "2 seconds"),
-    ordered: options.ordering !== "none"
+    ordered: options.ordering !== "none",
+    group
   }
   yield* Effect.forkScoped(sessions.run(connection.changes))
   const look = Effect.sync(() => {
@@ -186,13 +198,14 @@ export const layerConfig = (
  *
  * **Details**
  *
- * That of `NatsTransport.layerEnv`, and for the streams, each with the default of its option:
+ * That of `NatsTransport.layerEnv`, and for the streams, each with the default of its option; an empty variable counts as
+ * absent, and one that cannot be right fails with `InvalidOption`, which names it:
  *
- * - `NATS_JS_REPLICAS`: a number
+ * - `NATS_JS_REPLICAS`: 1 to 5
  * - `NATS_JS_STORAGE`: `file` or `memory`
  * - `NATS_JS_DISCARD`: `old` or `new`
- * - `NATS_JS_MAX_AGE`, `NATS_JS_DUPLICATE_WINDOW`: durations, such as `7 days`
- * - `NATS_JS_MAX_BYTES`, `NATS_JS_MAX_MESSAGES`: numbers
+ * - `NATS_JS_MAX_AGE`, `NATS_JS_DUPLICATE_WINDOW`, `NATS_JS_ACK_WAIT`: durations, such as `7 days`
+ * - `NATS_JS_MAX_BYTES`, `NATS_JS_MAX_MESSAGES`, `NATS_JS_MAX_ACK_PENDING`: numbers
  * - `NATS_JS_ON_DIFFERENCE`: `fail` or `grow`
  *
  * @category layers
@@ -201,7 +214,7 @@ export const layerConfig = (
 export const layerEnv: Layer.Layer<Transport | JetStream | NatsConnection, TransportError | Config.ConfigError> = Layer
   .effectContext(
     Effect.flatMap(
-      Effect.all([environment.options, jetStreamEnvironment.stream]),
-      ([connection, stream]) => make({ ...connection, stream })
+      Effect.all([environment.options, jetStreamEnvironment.options]),
+      ([connection, jetStream]) => make({ ...connection, ...jetStream })
     )
   )

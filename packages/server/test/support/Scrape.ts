@@ -72,6 +72,7 @@ export const shown = Layer.effectDiscard(Effect.gen(function*() {
     version: "1.0",
     phase: Effect.succeed("Serving"),
     streams: streams.readings,
+    channels: "core",
     connection: transport.status,
     transport: transport.stats
   })

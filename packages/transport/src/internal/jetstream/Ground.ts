@@ -2,6 +2,7 @@
 import type { NatsConnection as Client } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
+import type { ConsumerOptions } from "../../JetStream.ts"
 import type { TransportError } from "../../TransportError.ts"
 import type { Counters } from "../Counters.ts"
 import type { JetStreamCounters } from "./counters.ts"
@@ -33,6 +34,8 @@ export interface Ground {
   readonly ackMillis: number
   readonly drainMillis: number
   readonly ordered: boolean
+  /** How the consumers of queue groups are made. */
+  readonly group: Pick<ConsumerOptions, "ackWait" | "maxAckPending">
 }
 
 /** Runs something on the session of the moment; fails when that breaks meanwhile, or is not there. */

@@ -159,7 +159,7 @@ const grouped = Effect.fnUntraced(function*(
     ground,
     open,
     channel,
-    { name, from: "new", ...(drainWhen === undefined ? {} : { drainWhen }) },
+    { name, from: "new", ...ground.group, ...(drainWhen === undefined ? {} : { drainWhen }) },
     {
       ackWhenAsked: true,
       onMalformed: (consumer, malformed, error) => {
