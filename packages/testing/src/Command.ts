@@ -22,12 +22,15 @@ import { BedFailed, cut } from "./Outcome.ts"
  */
 export interface Running {
   readonly child: ChildProcess
-  /** The exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it; its output has been read by then. */
   readonly exit: Effect.Effect<number | string>
   readonly ended: () => boolean
   /** Sends a signal to all of its processes. */
   readonly kill: (signal: NodeJS.Signals) => void
 }
+
+/** How long the output of a process that ended is waited for, in milliseconds. */
+const lastWordsWithin = 1_000
 
 /**
  * Starts a command with `sh -c`. The caller ends it.
@@ -55,8 +58,17 @@ export const launch = (
     Deferred.doneUnsafe(exit, Exit.succeed(outcome))
   }
   child.once("error", ({ message }) => done(message))
-  child.once("exit", (code, signal) => done(code ?? signal ?? "unknown"))
-  return { child, exit: Deferred.await(exit), ended: () => Deferred.isDoneUnsafe(exit), kill }
+  child.once("exit", (code, signal) => {
+    const outcome = code ?? signal ?? "unknown"
+    // what it said last may come after its end; a process of its own that holds the pipe must not hold this up
+    const late = setTimeout(() => done(outcome), lastWordsWithin)
+    child.once("close", () => {
+      clearTimeout(late)
+      done(outcome)
+    })
+  })
+  const ended = () => child.exitCode !== null || child.signalCode !== null || Deferred.isDoneUnsafe(exit)
+  return { child, exit: Deferred.await(exit), ended, kill }
 }
 
 const scoped = (command: string, env: Readonly<Record<string, string>>, stdio: StdioOptions) =>
