@@ -133,12 +133,13 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
   it.live("goes on behind messages that it has stored already", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })
-      const { jetStream } = yield* jetStreamOf({ servers: [server.url] })
+      const { jetStream } = yield* jetStreamOf({ servers: [server.url], ackTimeout: "60 seconds" })
       const look = yield* onlooker(server)
       const writer = yield* jetStream.writer(channel, { epoch: 1 })
       yield* writer.publishConfirmed(positioned("a", 5))
-      yield* writer.publishConfirmed(positioned("a", 1, 1)).pipe(Effect.timeout("3 seconds"))
-      yield* writer.publishConfirmed(positioned("a", 4, 3)).pipe(Effect.timeout("3 seconds"))
+      // not by a timeout of its answers
+      yield* writer.publishConfirmed(positioned("a", 1, 1)).pipe(Effect.timeout("15 seconds"))
+      yield* writer.publishConfirmed(positioned("a", 4, 3)).pipe(Effect.timeout("15 seconds"))
 
       assert.deepStrictEqual(yield* look.textsIn(stream), named("a", 7))
       assert.strictEqual((yield* jetStream.stats).duplicates, 3)

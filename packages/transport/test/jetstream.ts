@@ -6,14 +6,16 @@ import * as Proxy from "@kps/transport/testing/Proxy"
 import { jetstreamManager } from "@nats-io/jetstream"
 import { connect } from "@nats-io/transport-node"
 import { Context, Effect, References, Result } from "effect"
+import { connected } from "./support.ts"
 
-/** A transport of the test's own, in the test's scope. */
+/** A transport of the test's own, connected, in the test's scope. */
 export const jetStreamOf = (options: JetStreamTransport.Options) =>
   JetStreamTransport.make({ reconnectDelay: "50 millis", maxReconnectDelay: "200 millis", ...options }).pipe(
     Effect.map((context) => ({
       transport: Context.get(context, Transport.Transport),
       jetStream: Context.get(context, JetStream.JetStream)
     })),
+    Effect.tap(({ transport }) => connected(transport)),
     Effect.provideService(References.MinimumLogLevel, "None")
   )
 

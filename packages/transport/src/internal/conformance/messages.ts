@@ -2,11 +2,14 @@
 import type { Vitest } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ChannelName, type Message } from "../../Channel.ts"
 import { type SubscribeOptions, Transport } from "../../Transport.ts"
 import type { TransportError } from "../../TransportError.ts"
+import { onSystemClock } from "../broker.ts"
 
 export type It = Vitest.MethodsNonLive<Transport>
 
@@ -44,8 +47,11 @@ export const reader = Effect.fnUntraced(function*(
 
 export const joinAll = <A, E>(fibers: ReadonlyArray<Fiber.Fiber<A, E>>) => Effect.forEach(fibers, Fiber.join)
 
-/** Lets the others go on until something is so, for as many turns as a few timers would take; then says so. */
-export const soon = (condition: () => boolean): Effect.Effect<boolean> =>
-  Effect.suspend(() => Effect.as(Effect.yieldNow, condition())).pipe(
-    Effect.repeat({ until: (so) => so, times: 1000 })
+/** Looks again and again, in real time, until something is so, for at most 15 seconds; says whether it is. */
+export const soon = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<boolean, E, R> =>
+  condition.pipe(
+    Effect.repeat({ until: (so) => so, schedule: Schedule.spaced("2 millis") }),
+    Effect.timeoutOption("15 seconds"),
+    Effect.map(Option.isSome),
+    onSystemClock
   )

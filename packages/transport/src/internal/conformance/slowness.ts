@@ -53,7 +53,7 @@ const drops = (it: It): void => {
 
       assert.isAbove(dropped, 0)
       assert.isBelow(dropped, flood)
-      assert.isTrue(yield* soon(() => told === dropped), `told ${told} of ${dropped}`)
+      assert.isTrue(yield* soon(Effect.sync(() => told === dropped)), `told ${told} of ${dropped}`)
       assert.deepStrictEqual(kept.map(read), messages.slice(0, flood - dropped).map(read))
       assert.strictEqual(everything?.length, flood)
       assert.strictEqual(after.published - before.published, flood)

@@ -83,6 +83,8 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
       ? Effect.void
       : writer.room(call).pipe(
         Effect.catch((error) => failed(error, messages.length - next)),
+        // acknowledgements come in one turn for as long as there are any: others go on between two windows
+        Effect.andThen(Effect.yieldNow),
         Effect.flatMap(() => addFrom(writer, messages, next, call))
       )
   }
