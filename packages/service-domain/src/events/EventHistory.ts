@@ -1,0 +1,197 @@
+/**
+ * The events of connectors, streams and pipelines, as they were scraped: kept within bounds, newest first.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { randomUUID } from "node:crypto"
+import { type Event, isWithin } from "./Event.ts"
+
+/**
+ * Where events are kept could not be reached, or gave no answer.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EventHistoryError
+  extends Schema.TaggedError<EventHistoryError>("@kps/service-domain/EventHistoryError")("EventHistoryError", {
+    operation: Schema.String,
+    cause: Schema.Defect()
+  })
+{
+  override get message(): string {
+    const because = this.cause instanceof Error && this.cause.message !== "" ? `: ${this.cause.message}` : ""
+    return `cannot ${this.operation}${because}`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
+ * Which events are asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Query {
+  /** What they are about (`Event.path`), with everything in it. */
+  readonly path: string
+  /** No later than this, in ISO 8601. Default: now. */
+  readonly startTime?: string
+  /** Later than this, in ISO 8601. Default: as far back as is kept. */
+  readonly endTime?: string
+  /** What their fields or properties are, such as `{ type: "ALERT" }`. Default: anything. */
+  readonly keys?: Readonly<Record<string, string>>
+}
+
+/**
+ * How much is kept of the events with one path, type and name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Bounds {
+  /** The oldest go first. Default: 100. */
+  readonly maxEvents?: number
+  /** Default: 7 days. */
+  readonly maxAge?: Duration.Input
+}
+
+/**
+ * Service that keeps events.
+ *
+ * **Details**
+ *
+ * Whoever scrapes a connector adds what is new: an event that says the same as the newest one of its path, type and name
+ * (`properties.name`), with the same timestamp, is the same event and is not added again, so that a scrape can be added
+ * as it is. Several processes on one store have one history.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class EventHistory extends Context.Service<EventHistory, {
+  /** Adds events, or replaces those with the same ids. Fails while the store is out of reach: some may have been added. */
+  readonly add: (events: ReadonlyArray<Event>) => Effect.Effect<void, EventHistoryError>
+
+  /** The events that were asked for, newest first. */
+  readonly query: (query: Query) => Effect.Effect<ReadonlyArray<Event>, EventHistoryError>
+
+  /** Of the same events, the newest of each path, type and name: how things are, as far as is known. Newest first. */
+  readonly current: (query: Query) => Effect.Effect<ReadonlyArray<Event>, EventHistoryError>
+}>()("@kps/service-domain/events/EventHistory") {}
+
+/**
+ * What the newest of is how things are: the path, the type and the name of an event.
+ *
+ * @category matching
+ * @since 0.1.0
+ */
+export const subjectOf = ({ path, properties = {}, type }: Event): string =>
+  JSON.stringify([path, type, properties["name"] ?? ""])
+
+/**
+ * Of events in any order, those that a query asks for, newest first.
+ *
+ * @category matching
+ * @since 0.1.0
+ */
+export const select = (
+  events: Iterable<Event>,
+  { endTime, keys = {}, path, startTime }: Query
+): ReadonlyArray<Event> => {
+  const from = startTime === undefined ? Infinity : Date.parse(startTime)
+  const to = endTime === undefined ? -Infinity : Date.parse(endTime)
+  return Array.from(events)
+    .filter((event) => {
+      const at = timeOf(event)
+      return isWithin(event, path) && at <= from && at > to && hasKeys(event, keys)
+    })
+    .toSorted((a, b) => timeOf(b) - timeOf(a))
+}
+
+/**
+ * The first event of each path, type and name.
+ *
+ * @category matching
+ * @since 0.1.0
+ */
+export const newest = (events: ReadonlyArray<Event>): ReadonlyArray<Event> => {
+  const seen = new Set<string>()
+  return events.filter((event) => {
+    const subject = subjectOf(event)
+    if (seen.has(subject)) return false
+    seen.add(subject)
+    return true
+  })
+}
+
+const timeOf = ({ timestamp = "" }: Event): number => Date.parse(timestamp) || 0
+
+const hasKeys = (event: Event, keys: Readonly<Record<string, string>>): boolean =>
+  Object.entries(keys).every(([key, wanted]) => {
+    const field = Object.entries(event).find(([name]) => name === key)?.[1]
+    return (typeof field === "object" || field === undefined ? event.properties?.[key] : String(field)) === wanted
+  })
+
+/**
+ * An event with an id and a time.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const complete = (event: Event): Effect.Effect<Event & { readonly id: string; readonly timestamp: string }> =>
+  Effect.map(Clock.currentTimeMillis, (millis) => ({
+    ...event,
+    id: event.id ?? randomUUID(),
+    timestamp: event.timestamp ?? new Date(millis).toISOString()
+  }))
+
+/**
+ * Whether two events of one path, type and name are one and the same.
+ *
+ * @category matching
+ * @since 0.1.0
+ */
+export const isSame = (a: Event, b: Event): boolean =>
+  a.timestamp === b.timestamp && a.state === b.state && a.severity === b.severity && a.message === b.message
+
+/**
+ * Layer that keeps events in this process, and forgets them with the layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory = (bounds: Bounds = {}): Layer.Layer<EventHistory> =>
+  Layer.effect(
+    EventHistory,
+    Effect.sync(() => {
+      const { maxAge = "7 days", maxEvents = 100 } = bounds
+      const maxAgeMillis = Duration.toMillis(maxAge)
+      const shelves = new Map<string, Array<Event>>()
+      const all = Effect.map(Clock.currentTimeMillis, (now) =>
+        [...shelves.values()].flat().filter((event) => now - timeOf(event) <= maxAgeMillis))
+      const query: EventHistory["Service"]["query"] = (query) =>
+        Effect.map(all, (events) => select(events, query))
+      return {
+        add: (events) =>
+          Effect.forEach(events, (event) =>
+            Effect.map(complete(event), (complete) => {
+              const subject = subjectOf(event)
+              const shelf = shelves.get(subject) ?? []
+              shelves.set(subject, shelf)
+              const at = shelf.findIndex(({ id }) => id === complete.id)
+              if (at !== -1) shelf[at] = complete
+              else if (!shelf.some((other) => isSame(other, complete))) shelf.push(complete)
+              if (shelf.length > maxEvents) shelf.shift()
+            }), { discard: true }),
+        query,
+        current: (asked) => Effect.map(query(asked), newest)
+      }
+    })
+  )

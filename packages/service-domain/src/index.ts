@@ -1,0 +1,17 @@
+/**
+ * A local KPS: what the platform is to connectors, on one machine or a few.
+ *
+ * @since 0.1.0
+ */
+export * as DocumentError from "./documents/DocumentError.ts"
+export * as Documents from "./documents/Documents.ts"
+export * as Journal from "./documents/Journal.ts"
+export * as Kind from "./documents/Kind.ts"
+export * as References from "./documents/References.ts"
+export * as Rules from "./documents/Rules.ts"
+export * as Snapshot from "./documents/Snapshot.ts"
+export * as Event from "./events/Event.ts"
+export * as EventHistory from "./events/EventHistory.ts"
+export * as Api from "./rest/Api.ts"
+export * as ApiError from "./rest/ApiError.ts"
+export * as Authorization from "./rest/Authorization.ts"

@@ -1,0 +1,4 @@
+import { suite } from "./conformance/DocumentsConformance.ts"
+import { memory } from "./support/Place.ts"
+
+suite("memory", memory)
