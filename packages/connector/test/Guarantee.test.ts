@@ -90,7 +90,7 @@ describe("Connector.guarantee", () => {
     ]
 
     for (const change of better) holds(all, (facts) => rank(change(facts)) >= rank(facts))
-  })
+  }, 60_000)
 
   it("says each window once, with its numbers", () => {
     holds(all, (facts) => {

@@ -105,19 +105,27 @@ const deliverNext = (
 ): Effect.Effect<Fault | undefined, Connector.Tagged, Scope.Scope> => {
   const { report } = stream
   let batch: ReadonlyArray<Delivery.Outgoing> = []
+  let begunNanos = 0n
+  const took = () => {
+    const millis = Number(stream.clock.monotonicTimeNanosUnsafe() - begunNanos) / 1e6
+    report.counts.deliveries.record(millis, stream.clock.currentTimeMillisUnsafe())
+  }
   return Effect.suspend(() => {
     // Another replica may have begun to deliver: this one is about to be stopped.
     if (stream.transport.isLost) return Effect.never
     batch = queue.begin(count)
+    begunNanos = stream.clock.monotonicTimeNanosUnsafe()
     return Arr.isReadonlyArrayNonEmpty(batch) ? deliver(batch) : Effect.succeed(Delivery.delivered)
   }).pipe(Effect.matchCauseEffect({
     onSuccess: (outcome) => {
+      took()
       if (outcome.failed.length > 0) return partly(batch, outcome, queue, stream)
       report.stats.delivered += count
       queue.done(count)
       return report.isHealthy ? Effect.undefined : Effect.as(stream.well, undefined)
     },
     onFailure: (cause) => {
+      took()
       report.stats.failed += count
       return wholly(batch, cause, queue, stream)
     }

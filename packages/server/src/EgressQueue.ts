@@ -8,11 +8,13 @@ import type { Channel, TransportError } from "@kps/transport"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 
-/** So many payloads are given to a sink at once. */
-const maxBatch = 512
-
-/** So many are set aside at most. */
-const maxAside = 1_024
+/**
+ * So many payloads are given to a sink at once, and so many set aside, at most.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const limits = { batch: 512, aside: 1_024 } as const
 
 /**
  * An item that is tried again at an instant, in milliseconds since the Unix epoch.
@@ -135,7 +137,7 @@ export class EgressQueue {
 
   /** Whether there is room for more that others pass. */
   get hasRoomAside(): boolean {
-    return this.aside.length < maxAside
+    return this.aside.length < limits.aside
   }
 
   /** The first of the pending, so many as are given, are tried again at an instant of their own, and others pass. */
@@ -172,7 +174,7 @@ export class EgressQueue {
   private recall(): boolean {
     if (this.aside.length === 0) return false
     const now = this.now()
-    const due = this.aside.filter(({ at }) => at <= now).slice(0, maxBatch)
+    const due = this.aside.filter(({ at }) => at <= now).slice(0, limits.batch)
     if (due.length === 0) return false
     this.aside = this.aside.filter((one) => !due.includes(one))
     this.pending = due.map(({ item }) => item)
@@ -193,7 +195,7 @@ export class EgressQueue {
     while (this.message < this.messages.length) {
       const { payloads, timestampNanos } = this.messages[this.message]!
       while (this.payload < payloads.length) {
-        if (batch.length === maxBatch) return this.hold(batch)
+        if (batch.length === limits.batch) return this.hold(batch)
         // Two texts and not a new one: nobody may ask for it.
         const id = this.stem + this.cut++
         batch.push({ id, payload: payloads[this.payload++]!, timestamp: timestampNanos, attempt: 1 })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { Connector, type Guarantee } from "@kps/connector"
 import type { PlatformTransport, Transport } from "@kps/transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -40,6 +41,47 @@ export interface Insight {
   /** What went through that connection. */
   readonly transport: Effect.Effect<Transport.TransportStats>
 }
+
+/**
+ * One stream as `GET /streams` shows it. Removed streams are not among them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watched {
+  readonly connectorId: string
+  readonly id: string
+  readonly direction: StreamReading["direction"]
+  readonly state: StreamReading["state"]
+  readonly inFlight: number
+  /** Absent while the stream does not run, and until the broker has told its part. */
+  readonly guarantee?: Guarantee.Guarantee & { readonly facts: Guarantee.Facts }
+  /** As of `StreamReading`. */
+  readonly deliverP99Millis?: number
+}
+
+/**
+ * The streams of a connector with what they promise.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const watched = ({ connectorId, streams }: Insight): Effect.Effect<ReadonlyArray<Watched>> =>
+  Effect.map(
+    streams,
+    (readings) =>
+      readings.flatMap(({ deliverP99Millis, direction, guarantee: facts, id, inFlight, state }) =>
+        state === "Removed" ? [] : [{
+          connectorId,
+          id,
+          direction,
+          state,
+          inFlight,
+          ...(facts === undefined ? {} : { guarantee: { ...Connector.guarantee(facts), facts } }),
+          ...(deliverP99Millis === undefined ? {} : { deliverP99Millis })
+        }]
+      )
+  )
 
 /**
  * Who is shown each connector that begins to be served, until the scope ends: after it has drained.

@@ -1,5 +1,5 @@
 /**
- * Serves metrics and probes over HTTP: `/metrics`, `/livez`, `/readyz`.
+ * Serves metrics, probes and what streams promise over HTTP: `/metrics`, `/livez`, `/readyz`, `/streams`.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import type * as Scope from "effect/Scope"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Phase } from "./Health.ts"
-import { Insights } from "./Insight.ts"
+import { Insights, watched } from "./Insight.ts"
 import { listen, type ListenFailed, portOf } from "./internal/listen.ts"
 
 /**
@@ -62,7 +62,8 @@ export const limits = {
  *
  * `GET /metrics` has the metric registry of the layer's context in Prometheus' text format. `GET /livez` is 200 as long
  * as the process can answer. `GET /readyz` is 200 while every connector of the process takes calls, and 503 before that
- * and while one drains: it is the same that grpc.health.v1 says. No other path or method, and nothing that could be
+ * and while one drains: it is the same that grpc.health.v1 says. `GET /streams` has every stream with its state and its
+ * guarantee, as JSON (`Insight.Watched`). No other path or method, and nothing that could be
  * changed; no TLS and no credentials, so the port belongs to the platform's own network.
  *
  * The layer is to outlive the connectors, so that they are seen until they have drained: provide it to them.
@@ -144,10 +145,21 @@ const ready: Effect.Effect<Answer, never, Insights> = Effect.gen(function*() {
   return behind === undefined ? { status: 200, body: "ready\n" } : { status: 503, body: `${behind.toLowerCase()}\n` }
 })
 
+const streams: Effect.Effect<Answer, never, Insights> = Effect.gen(function*() {
+  const { current } = yield* Insights
+  const all = yield* Effect.forEach(current(), watched)
+  return {
+    status: 200,
+    body: `${JSON.stringify(all.flat())}\n`,
+    headers: { "content-type": "application/json; charset=utf-8" }
+  }
+})
+
 const endpoints: Readonly<Record<string, Effect.Effect<Answer, never, Insights>>> = {
   "/metrics": metrics,
   "/livez": Effect.succeed({ status: 200, body: "alive\n" }),
-  "/readyz": ready
+  "/readyz": ready,
+  "/streams": streams
 }
 
 const close = (server: Server): Effect.Effect<void> =>

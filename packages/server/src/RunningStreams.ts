@@ -5,7 +5,7 @@
  */
 import type { Connector } from "@kps/connector"
 import { Events, StreamEvents } from "@kps/events"
-import { JetStream, Transport } from "@kps/transport"
+import { Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -21,6 +21,7 @@ import { DeadLetters, makeMemory } from "./DeadLetters.ts"
 import { Lease } from "./Lease.ts"
 import { Positions } from "./Positions.ts"
 import * as StreamDelivery from "./StreamDelivery.ts"
+import * as StreamGuarantee from "./StreamGuarantee.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
@@ -131,7 +132,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
   const deadLetters = Option.getOrElse(yield* Effect.serviceOption(DeadLetters), () => makeMemory(transport))
   const deliveryOf = StreamDelivery.make(options.delivery)
   // Where channels are stored one replica can keep their order; queue groups of core NATS cannot, and share the work.
-  const stored = Option.isSome(yield* Effect.serviceOption(JetStream.JetStream))
+  const keeping = yield* StreamGuarantee.keeping
   const connection = yield* StreamTransport.watch(
     transport,
     (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
@@ -144,12 +145,12 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     packingOf: StreamPacking.make(options.packing),
     deliveryOf,
     deadLetters,
-    stored,
+    keeping,
     clock,
     leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
       onNone: () => () => undefined,
       onSome: (lease) => (spec) =>
-        spec.direction === "INGRESS" || (stored && deliveryOf(spec.id).ordering === "strict")
+        spec.direction === "INGRESS" || (keeping !== undefined && deliveryOf(spec.id).ordering === "strict")
           ? (onWaiting) => lease.acquire(spec.id, { onWaiting })
           : undefined
     }),

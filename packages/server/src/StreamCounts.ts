@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Connector } from "@kps/connector"
+import { Latency } from "./Latency.ts"
 import type { StreamStats } from "./StreamSpec.ts"
 
 /** How long the counts of a stream that is gone are kept: longer than anybody waits between two readings. */
@@ -33,6 +34,8 @@ export class StreamCounts {
     malformed: 0,
     overflowed: 0
   }
+  /** How long the sink takes for a batch. */
+  readonly deliveries = new Latency()
   /** Counts the payloads that were taken and are not done with: set by what is at work, which can tell at any time. */
   inFlight: () => number = none
 

@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import { Connector, type Guarantee } from "@kps/connector"
 import { type Event, StreamEvents } from "@kps/events"
 import type { TransportError } from "@kps/transport"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import type { DeadLetterError } from "./DeadLetterError.ts"
 import type { StateError } from "./StateError.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
@@ -43,6 +45,7 @@ export class StreamReport {
   /** Since when dead letters cannot be kept. */
   private heldSince: number | undefined
   private readonly standing = new Set<Alert>()
+  private facts: Guarantee.Facts | undefined
   private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
 
   constructor(counts: StreamCounts, desk: Desk) {
@@ -73,28 +76,47 @@ export class StreamReport {
     return this.status === "unhealthy" || this.status === "halted"
   }
 
+  /** What its guarantee follows from, as it runs or ran last; nothing when it does not run any more. */
+  get guarantee(): Guarantee.Facts | undefined {
+    return this.facts
+  }
+
+  /** What the guarantee of the stream follows from as it runs now: its status says it. */
+  promised(facts: Guarantee.Facts): Effect.Effect<void> {
+    if (Equal.equals(this.facts, facts)) return Effect.void
+    this.facts = facts
+    if (this.status !== "started" && this.status !== "healthy") return Effect.void
+    const status = this.status === "started" ? StreamEvents.streamStarted : StreamEvents.streamHealthy
+    return this.desk.events.set(status, this.occurrence(this.promising()))
+  }
+
   /** The stream was opened, and was not in trouble before. */
   readonly started = Effect.suspend(() => {
     this.status = "started"
-    return this.desk.events.set(StreamEvents.streamStarted, this.occurrence())
+    return this.desk.events.set(StreamEvents.streamStarted, this.occurrence(this.promising()))
   })
 
   /** Something flowed, or an opened stream that was in trouble stayed open: alerts end. */
   readonly healthy = Effect.suspend(() => {
     if (this.status === "healthy") return Effect.void
     this.status = "healthy"
-    return Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamHealthy, this.occurrence()))
+    return Effect.andThen(
+      this.clearAll,
+      this.desk.events.set(StreamEvents.streamHealthy, this.occurrence(this.promising()))
+    )
   })
 
   /** The source ended by itself. */
   readonly done = Effect.suspend(() => {
     this.status = "done"
+    this.facts = undefined
     return Effect.andThen(this.clearAll, this.desk.events.set(StreamEvents.streamDone, this.occurrence()))
   })
 
   /** Another replica runs the stream: it is that one's to tell. */
   readonly standby = Effect.suspend(() => {
     this.status = "none"
+    this.facts = undefined
     return Effect.andThen(this.clearAll, this.desk.events.removeStream(this.streamId))
   })
 
@@ -105,7 +127,7 @@ export class StreamReport {
     return Effect.andThen(
       this.raise(fault, row),
       changed
-        ? this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(this.about(fault, row)))
+        ? this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(this.promising(this.about(fault, row))))
         : Effect.void
     )
   }
@@ -113,6 +135,7 @@ export class StreamReport {
   /** The stream failed and is given up. */
   halted(fault: Fault, row: Row): Effect.Effect<void> {
     this.status = "halted"
+    this.facts = undefined
     return Effect.andThen(
       this.raise(fault, row),
       this.desk.events.set(StreamEvents.streamHalted, this.occurrence(this.about(fault, row)))
@@ -123,7 +146,7 @@ export class StreamReport {
   unavailable(error: TransportError.TransportError): Effect.Effect<void> {
     this.status = "unhealthy"
     const metadata = StreamEvents.metadata({ errorMessage: error.message, streamId: this.streamId })
-    return this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(metadata))
+    return this.desk.events.set(StreamEvents.streamUnhealthy, this.occurrence(this.promising(metadata)))
   }
 
   /** The position of the source could not be saved, or, without an error, could again. */
@@ -221,6 +244,13 @@ export class StreamReport {
       attempts: row.attempts,
       ...(row.nextRetry === undefined ? {} : { nextRetry: DateTime.makeUnsafe(row.nextRetry) })
     })
+  }
+
+  /** Of a status: `ExtraMessage` has what the stream promises, as `guarantee`. */
+  private promising(metadata = StreamEvents.metadata({ streamId: this.streamId })): StreamEvents.Metadata {
+    if (this.facts === undefined) return metadata
+    const guarantee = { level: Connector.guarantee(this.facts).level, facts: this.facts }
+    return { ...metadata, ExtraMessage: { ...metadata.ExtraMessage, guarantee } }
   }
 
   private occurrence(metadata: StreamEvents.Metadata = StreamEvents.metadata({ streamId: this.streamId })) {

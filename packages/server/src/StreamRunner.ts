@@ -28,6 +28,7 @@ import * as Spans from "./Spans.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import type * as StreamDelivery from "./StreamDelivery.ts"
 import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
+import * as StreamGuarantee from "./StreamGuarantee.ts"
 import * as StreamPhase from "./StreamPhase.ts"
 import type { StreamReport } from "./StreamReport.ts"
 import type { StreamOutcome, StreamSpec, StreamState } from "./StreamSpec.ts"
@@ -54,8 +55,8 @@ export interface Environment {
   /** What becomes of the items of an egress stream that fail, by its id. */
   readonly deliveryOf: (streamId: string) => StreamDelivery.Resolved
   readonly deadLetters: DeadLetters["Service"]
-  /** Whether channels are stored, and what came from them is acknowledged. */
-  readonly stored: boolean
+  /** How the broker keeps channels. Absent: it does not; what comes from those it keeps is acknowledged. */
+  readonly keeping: StreamGuarantee.Keeping | undefined
   readonly clock: Clock.Clock
   readonly desk: Desk
   /** How a stream gets the lease that it runs by; `onWaiting` is run when another replica holds it. Absent: by none. */
@@ -235,7 +236,7 @@ export class StreamRunner {
       delivery,
       deadLetters,
       // What others pass cannot hold up what comes.
-      acknowledges: this.environment.stored && delivery.ordering === "strict",
+      acknowledges: this.environment.keeping !== undefined && delivery.ordering === "strict",
       clock,
       draining: Deferred.makeUnsafe(),
       backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
@@ -303,7 +304,7 @@ export class StreamRunner {
   private ingress(term: Term, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
     return Effect.gen({ self: this }, function*() {
       const source = yield* Spans.opening(this.spec, Effect.tap(Effect.suspend(open), (source) => this.located(source)))
-      yield* this.opened(term)
+      yield* this.opened(term, StreamGuarantee.ofSource(source, this.around(term)))
       yield* Spans.running(this.spec, this.counts, this.environment.bound.within(this.pump(source, term)))
     })
   }
@@ -332,14 +333,36 @@ export class StreamRunner {
         this.spec,
         Effect.all([Effect.suspend(open), term.subscription.open])
       )
-      yield* this.opened(term)
+      yield* this.opened(term, StreamGuarantee.ofSink(sink, this.around(term)))
       const delivering = EgressPump.run(sink, queue, term.subscription, term.stream)
       yield* Spans.running(this.spec, this.counts, this.environment.bound.within(delivering))
     })
   }
 
-  private readonly opened = Effect.fnUntraced({ self: this }, function*(term: Term) {
+  private around({ stream }: Term): StreamGuarantee.Around {
+    const { connection, positions } = this.environment
+    const { acknowledges, deadLetters, delivery, failures, transport } = stream
+    return {
+      leased: transport.held !== undefined,
+      positions: positions === undefined ? "process" : "bucket",
+      fenced: false,
+      maxPayloadBytes: connection.maxPayloadBytes(),
+      delivery,
+      acknowledges,
+      ids: "process",
+      deadLetters,
+      failures
+    }
+  }
+
+  private readonly opened = Effect.fnUntraced({ self: this }, function*(term: Term, ends: StreamGuarantee.Ends) {
     term.pumping = true
+    yield* StreamGuarantee.watch(
+      ends,
+      this.spec.channel,
+      this.environment.keeping,
+      (facts) => this.report.promised(facts)
+    )
     const now = this.environment.desk.now()
     this.backoff.healthy(now)
     // First the event, then the outcome: who has the reply finds both.

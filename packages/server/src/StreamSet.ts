@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Guarantee } from "@kps/connector"
 import type * as Fiber from "effect/Fiber"
 import { type Place, SourcePosition } from "./SourcePosition.ts"
 import { Ledger, type StreamCounts } from "./StreamCounts.ts"
@@ -61,9 +62,10 @@ export class StreamSet {
 
   /** The streams as they are now, then those that are gone and not forgotten. */
   get readings(): ReadonlyArray<StreamReading> {
+    const now = this.environment.desk.now()
     return [
-      ...this.runners.map(({ counts, state }) => reading(counts, state._tag)),
-      ...this.ledger.past.map((counts) => reading(counts, "Removed"))
+      ...this.runners.map(({ counts, report, state }) => reading(counts, state._tag, now, report.guarantee)),
+      ...this.ledger.past.map((counts) => reading(counts, "Removed", now, undefined))
     ]
   }
 
@@ -161,10 +163,20 @@ export class StreamSet {
   }
 }
 
-const reading = (counts: StreamCounts, state: StreamReading["state"]): StreamReading => ({
-  id: counts.id,
-  direction: counts.direction,
-  state,
-  stats: { ...counts.stats },
-  inFlight: counts.inFlight()
-})
+const reading = (
+  counts: StreamCounts,
+  state: StreamReading["state"],
+  nowMillis: number,
+  guarantee: Guarantee.Facts | undefined
+): StreamReading => {
+  const deliverP99Millis = counts.deliveries.p99(nowMillis)
+  return {
+    id: counts.id,
+    direction: counts.direction,
+    state,
+    stats: { ...counts.stats },
+    inFlight: counts.inFlight(),
+    ...(guarantee === undefined ? {} : { guarantee }),
+    ...(deliverP99Millis === undefined ? {} : { deliverP99Millis })
+  }
+}

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { JsonObject } from "@bufbuild/protobuf"
-import type { Connector, Failure } from "@kps/connector"
+import type { Connector, Failure, Guarantee } from "@kps/connector"
 import type { Channel } from "@kps/transport"
 
 /**
@@ -131,4 +131,11 @@ export interface StreamReading {
   readonly stats: StreamStats
   /** Payloads that were taken, from outside or from the channel, and are not done with. */
   readonly inFlight: number
+  /** What its guarantee follows from: absent while it does not run, and until the broker has told its part. */
+  readonly guarantee?: Guarantee.Facts
+  /**
+   * Egress: how long the sink takes for a batch, in milliseconds: 99 of 100 of the last five to ten minutes are no
+   * longer, up to a fifth. Absent when there was none.
+   */
+  readonly deliverP99Millis?: number
 }

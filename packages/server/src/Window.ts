@@ -7,9 +7,13 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 
-/** Above either, nothing more is read until some of it is settled. */
-const maxPayloads = 4_096
-const maxBytes = 1_048_576
+/**
+ * Above either, nothing more is read until some of it is settled.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const limits = { payloads: 4_096, bytes: 1_048_576 } as const
 
 /**
  * One array of a source, to be settled as a whole.
@@ -101,7 +105,7 @@ export class Window<T extends Sourced> {
     }
     this.empty.closeUnsafe()
     this.some.openUnsafe()
-    if (this.payloads >= maxPayloads || this.bytes >= maxBytes) this.room.closeUnsafe()
+    if (this.payloads >= limits.payloads || this.bytes >= limits.bytes) this.room.closeUnsafe()
   }
 
   /** Waits while there is too much. */

@@ -1,5 +1,6 @@
 /** Metrics and probes, as anybody gets them over HTTP. */
 import { assert, describe, it } from "@effect/vitest"
+import { Connector, type Guarantee } from "@kps/connector"
 import { Transport } from "@kps/transport"
 import { Effect, Exit, Layer, Metric, References, Schedule, Schema, Scope } from "effect"
 import { request } from "node:http"
@@ -107,6 +108,40 @@ const hold = (port: number, bytes = "") =>
   )
 
 describe("MetricsServer", () => {
+  it.live("has every stream with what it promises as JSON, and none that was removed", () =>
+    Effect.gen(function*() {
+      const looks = new Looks()
+      yield* looks.show
+      const at = yield* port
+      const facts: Guarantee.Facts = {
+        direction: "INGRESS",
+        source: "lossy",
+        positions: "process",
+        fenced: false,
+        leased: false,
+        maxPayloadBytes: 1_048_576
+      }
+      looks.streams = [
+        { id: "in", direction: "INGRESS", state: "Running", stats, inFlight: 9, guarantee: facts },
+        { id: "out", direction: "EGRESS", state: "Starting", stats, inFlight: 0, deliverP99Millis: 2.5 },
+        { id: "gone", direction: "EGRESS", state: "Removed", stats, inFlight: 0 }
+      ]
+      const { body, headers, status } = yield* ask(at, "/streams")
+
+      assert.deepStrictEqual([status, headers["content-type"]], [200, "application/json; charset=utf-8"])
+      assert.deepStrictEqual(JSON.parse(body), [
+        {
+          connectorId: "c-1",
+          id: "in",
+          direction: "INGRESS",
+          state: "Running",
+          inFlight: 9,
+          guarantee: { ...Connector.guarantee(facts), facts }
+        },
+        { connectorId: "c-1", id: "out", direction: "EGRESS", state: "Starting", inFlight: 0, deliverP99Millis: 2.5 }
+      ])
+    }).pipe(Effect.provide(served)))
+
   it.live("has every family in Prometheus' format, with the numbers of the moment", () =>
     Effect.gen(function*() {
       const looks = new Looks()

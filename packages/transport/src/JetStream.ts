@@ -59,6 +59,24 @@ export interface StreamOptions {
 }
 
 /**
+ * How the broker keeps the stream of a channel. Durations are in milliseconds; `null` is no limit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StreamSettings {
+  readonly storage: "file" | "memory"
+  /** Servers that have a copy. */
+  readonly replicas: number
+  readonly retention: "limits" | "interest" | "workqueue"
+  readonly discard: "old" | "new"
+  readonly maxAgeMillis: number | null
+  readonly maxBytes: number | null
+  readonly maxMessages: number | null
+  readonly duplicateWindowMillis: number
+}
+
+/**
  * A message as it is published to JetStream. The `Transport` of this layer takes them too.
  *
  * @category models
@@ -304,6 +322,9 @@ export interface JetStreamStats {
 export class JetStream extends Context.Service<JetStream, {
   /** Makes the stream of the channel, or checks it, and gives its name. Publishing and subscribing do so too. */
   readonly stream: (channel: ChannelName) => Effect.Effect<string, TransportError>
+
+  /** The settings of the channel's stream as the broker has them now, whatever was asked for. Makes it when it is not there. */
+  readonly settings: (channel: ChannelName) => Effect.Effect<StreamSettings, TransportError>
 
   /** The last message of the channel. */
   readonly lastMessage: (channel: ChannelName) => Effect.Effect<Option.Option<StoredMessage>, TransportError>

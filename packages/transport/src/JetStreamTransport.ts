@@ -161,6 +161,11 @@ export const make = Effect.fnUntraced(function*(
         validChannel(channel),
         withSession(ground, (session) => Effect.map(ground.ensure(session, channel), ({ name }) => name))
       ),
+    settings: (channel) =>
+      Effect.andThen(
+        validChannel(channel),
+        withSession(ground, (session) => streams.settingsNow(wanted, session, channel))
+      ),
     lastMessage: reader.lastMessage,
     resumePoint: reader.resumePoint,
     writer: writer.writer,

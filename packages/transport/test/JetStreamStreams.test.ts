@@ -110,6 +110,39 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       })
     }))
 
+  it.live("tells the settings of a stream as the broker has them, also when somebody else has changed them", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { jetStream } = yield* jetStreamOf({
+        servers: [server.url],
+        stream: { storage: "memory", retention: "workqueue", discard: "new", maxMessages: 10, maxAge: "1 hour" }
+      })
+      const given = {
+        storage: "memory",
+        replicas: 1,
+        retention: "workqueue",
+        discard: "new",
+        maxAgeMillis: 3_600_000,
+        maxBytes: null,
+        maxMessages: 10,
+        duplicateWindowMillis: 120_000
+      } as const
+
+      assert.deepStrictEqual(yield* jetStream.settings(channel), given)
+
+      const { manager } = yield* onlooker(server)
+      yield* Effect.promise(() =>
+        manager.streams.update(stream, { max_msgs: -1, max_bytes: 4_096, duplicate_window: 5_000_000_000 })
+      )
+
+      assert.deepStrictEqual(yield* jetStream.settings(channel), {
+        ...given,
+        maxBytes: 4_096,
+        maxMessages: null,
+        duplicateWindowMillis: 5_000
+      })
+    }))
+
   it.live("says which settings of a stream that is there differ, and changes none", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -52,7 +52,7 @@ export const egress: ReadonlyArray<Guarantee.Egress> = product<Omit<Guarantee.Eg
   ids: ["process", "channel"],
   ordering: ["none", "strict"],
   acknowledged: ["taken", "handled"],
-  horizonMillis: [null, 60_000],
+  horizonMillis: [60_000],
   ackWaitMillis: [30_000],
   deadLetters: ["memory", "jetstream"],
   drops: [["Stale"]],

@@ -3,7 +3,7 @@ import type { StreamConfig } from "@nats-io/jetstream"
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
 import type { ChannelName } from "../../Channel.ts"
-import type { StreamOptions } from "../../JetStream.ts"
+import type { StreamOptions, StreamSettings } from "../../JetStream.ts"
 import { InvalidOption, TransportError } from "../../TransportError.ts"
 import * as names from "./names.ts"
 
@@ -104,6 +104,22 @@ export const make = (options: StreamOptions): Result.Result<Wanted, TransportErr
     given: new Set(given),
     grow: options.onDifference === "grow"
   })
+}
+
+/** In our units; the server says 0 or -1 for no limit. */
+export const of = (config: StreamConfig): StreamSettings => {
+  const limit = (value: number) => value > 0 ? value : null
+  const maxAge = limit(config.max_age)
+  return {
+    storage: config.storage,
+    replicas: config.num_replicas,
+    retention: config.retention,
+    discard: config.discard,
+    maxAgeMillis: maxAge === null ? null : maxAge / nanosPerMilli,
+    maxBytes: limit(config.max_bytes),
+    maxMessages: limit(config.max_msgs),
+    duplicateWindowMillis: config.duplicate_window / nanosPerMilli
+  }
 }
 
 const isTime = (key: keyof Settings): boolean => key === "max_age" || key === "duplicate_window"

@@ -2,6 +2,7 @@
 import type { JetStreamManager, StreamInfo } from "@nats-io/jetstream"
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
+import type { StreamSettings } from "../../JetStream.ts"
 import { SettingsDiffer, TransportError } from "../../TransportError.ts"
 import * as Session from "./Session.ts"
 import * as settings from "./settings.ts"
@@ -68,6 +69,24 @@ export const ensure = Effect.fnUntraced(function*(
   )
   if (found === undefined) return yield* make(wanted, session, channel, name)
   return yield* check(wanted, session, channel, found)
+})
+
+/** The settings that it has now, whatever is wanted; made when it is not there. */
+export const settingsNow = Effect.fnUntraced(function*(
+  wanted: settings.Wanted,
+  session: Session.Session,
+  channel: ChannelName
+): Effect.fn.Return<StreamSettings, Failure> {
+  const name = wanted.name(channel)
+  const look = session.call(channel, `look up stream "${name}"`, (api) => api.streams.info(name))
+  const info = yield* look.pipe(
+    Effect.catchIf(
+      (error) => error instanceof Session.ApiError && error.code === Session.streamNotFound,
+      () => Effect.andThen(ensure(wanted, session, channel), look)
+    ),
+    Session.told
+  )
+  return settings.of(info.config)
 })
 
 const make = Effect.fnUntraced(function*(
