@@ -13,9 +13,14 @@ import * as Violation from "./Violation.ts"
 
 const Values = Schema.Array(Fields.Text).check(
   Schema.isMinLength(1, { expected: "at least one value" }),
-  Schema.makeFilter((values) =>
-    values.flatMap((value, n) => values.indexOf(value) === n ? [] : [{ path: [n], issue: "expected each value once" }])
-  )
+  Schema.makeFilter((values) => {
+    const seen = new Set<string>()
+    return values.flatMap((value, n) => {
+      if (seen.has(value)) return [{ path: [n], issue: "expected each value once" }]
+      seen.add(value)
+      return []
+    })
+  })
 )
 
 const fields = {

@@ -1,5 +1,8 @@
-import { Context, Effect, Layer, type Scope } from "effect"
+import { NatsTransport } from "@kps/transport"
+import * as NatsServer from "@kps/transport/testing/NatsServer"
+import { Context, Effect, Layer, References, type Scope } from "effect"
 import * as Documents from "../../src/documents/Documents.ts"
+import * as JetStreamJournal from "../../src/documents/JetStreamJournal.ts"
 import * as Journal from "../../src/documents/Journal.ts"
 
 /** A store as several processes have it: each `process` reaches it by itself. `fresh` is another, empty one. */
@@ -26,3 +29,24 @@ export const memory: Layer.Layer<Place> = Layer.succeed(Place, {
     (journal) => ({ process: over(Layer.succeed(Journal.Journal, journal)) })
   )
 })
+
+const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+
+let count = 0
+
+/** Documents over a connection of their own, to a store of the name. */
+export const connect = (url: string, options: JetStreamJournal.Options = {}) =>
+  over(
+    JetStreamJournal.layer(options).pipe(
+      Layer.provide(NatsTransport.layer({ servers: [url], reconnectDelay: "20 millis" })),
+      Layer.provide(quiet),
+      Layer.orDie
+    )
+  )
+
+export const jetStream: Layer.Layer<Place, NatsServer.NatsServerError> = Layer.effect(
+  Place,
+  Effect.map(NatsServer.NatsServer, ({ url }) => ({
+    fresh: Effect.sync(() => ({ process: connect(url, { prefix: `kps${++count}` }) }))
+  }))
+).pipe(Layer.provide(NatsServer.layer({ jetstream: true })))

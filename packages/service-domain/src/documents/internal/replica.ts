@@ -14,8 +14,11 @@ import * as record from "./record.ts"
 
 export interface Replica {
   readonly reading: Pick<Documents["Service"], "changes" | "get" | "list" | "snapshot">
-  /** The documents once they are of a revision or a later one. Fails with `Unavailable` when that takes too long. */
-  readonly since: (revision: number, operation: string) => Effect.Effect<Snapshot.Snapshot, DocumentError>
+  /** The documents as soon as they are of a revision like that. Fails with `Unavailable` when that takes too long. */
+  readonly when: (
+    isWanted: (revision: number) => boolean,
+    operation: string
+  ) => Effect.Effect<Snapshot.Snapshot, DocumentError>
 }
 
 /** The documents after one more change. One that cannot be read is left out, and logged. */
@@ -63,12 +66,12 @@ export const make = Effect.fnUntraced(function*(
     (snapshot) => Result.fromOption(snapshot, () => undefined)
   )
 
-  const since = (revision: number, operation: string) =>
+  const when: Replica["when"] = (isWanted, operation) =>
     Effect.suspend(() => {
       const now = SubscriptionRef.getUnsafe(state)
-      if (Option.isSome(now) && now.value.revision >= revision) return Effect.succeed(now.value)
+      if (Option.isSome(now) && isWanted(now.value.revision)) return Effect.succeed(now.value)
       return changes.pipe(
-        Stream.filter((snapshot) => snapshot.revision >= revision),
+        Stream.filter(({ revision }) => isWanted(revision)),
         Stream.runHead,
         Effect.flatMap(Effect.fromOption),
         // the changes never end
@@ -82,10 +85,10 @@ export const make = Effect.fnUntraced(function*(
         })
       )
     })
-  const snapshot = since(0, "read documents")
+  const snapshot = when(() => true, "read documents")
 
   return {
-    since,
+    when,
     reading: {
       snapshot,
       get: (kind, id) =>

@@ -107,17 +107,20 @@ export const make = Effect.fnUntraced(function*(
 
   const write = <A>(operation: string, plan: Plan<A>): Effect.Effect<A, DocumentError> =>
     Effect.gen(function*() {
-      let snapshot = yield* replica.since(0, operation)
+      let snapshot = yield* replica.when(() => true, operation)
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const planned = yield* plan(snapshot)
         if (planned._tag === "Done") return planned.result
         const { key, result, value } = planned
         const revision = yield* journal.append(key, value, snapshot.revision)
         if (Option.isSome(revision)) {
-          yield* replica.since(revision.value, operation)
-          return result(revision.value)
+          const written = revision.value
+          yield* replica.when((revision) => revision >= written, operation)
+          return result(written)
         }
-        snapshot = yield* replica.since(snapshot.revision + 1, operation)
+        const known = snapshot.revision
+        // lower after the store has lost what it had
+        snapshot = yield* replica.when((revision) => revision !== known, operation)
       }
       return yield* fail(new Unavailable({ operation, cause: new Error("others write all the time") }))
     }).pipe(
