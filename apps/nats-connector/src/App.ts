@@ -32,7 +32,7 @@ export const layer = (settings: Settings): Layer.Layer<
   } = settings
   const served = { connectorId, delivery, errors, host, packing, port, reflection, setPayload, tls }
   return ConnectorServer.layer(NatsConnector, served).pipe(
-    Layer.provide(NatsConnectorLive.layer),
+    Layer.provide(NatsConnectorLive.layer({ instance: connectorId })),
     Layer.provide([
       Brokers.layer({ name: `${NatsConnector.name} ${connectorId}` }).pipe(
         Layer.provide(Credentials.layer(secretsFolder))

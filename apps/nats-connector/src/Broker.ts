@@ -54,6 +54,8 @@ export interface Broker {
   >
   /** Connects where there is no connection. */
   readonly connected: Effect.Effect<void, ConnectError>
+  /** The connection of the moment, for JetStream; it is made where there is none. */
+  readonly connection: Effect.Effect<Connection, ConnectError>
 }
 
 /** Makes a broker that lives, with its connection, as long as the scope. */
@@ -153,10 +155,11 @@ export const make = Effect.fnUntraced(function*(
     return tooLarge
   })
 
-  return { subscribe, publish, connected: Effect.asVoid(connection) }
+  return { subscribe, publish, connected: Effect.asVoid(connection), connection }
 })
 
-const lossOf = (connection: Connection): Effect.Effect<BrokerLost> =>
+/** Succeeds, with why, when the connection is over. */
+export const lossOf = (connection: Connection): Effect.Effect<BrokerLost> =>
   Effect.callback((resume) => {
     const forget = connection.onLost((error) => resume(Effect.succeed(error)))
     return Effect.sync(forget)

@@ -84,7 +84,7 @@ export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>()("Mess
 
 /** A parameter that is right for an ingress stream was given to an egress stream. */
 export class NotForEgress extends Schema.TaggedError<NotForEgress>()("NotForEgress", {
-  parameter: Schema.Literals(["subject", "queue"]),
+  parameter: Schema.Literals(["subject", "queue", "jetstream.read", "jetstream.durable", "jetstream.start"]),
   value: Schema.String,
   problem: Schema.String
 }) {
@@ -93,8 +93,66 @@ export class NotForEgress extends Schema.TaggedError<NotForEgress>()("NotForEgre
   }
 }
 
+/** JetStream does not answer, or did not do what it was asked to, though the broker is there. */
+export class JetStreamFailed extends Schema.TaggedError<JetStreamFailed>()("JetStreamFailed", {
+  broker: Schema.String,
+  /** Such as "look for the stream of \"plant.line-1\"". */
+  operation: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `JetStream of ${this.broker} cannot ${cut(this.operation)}: ${cut(this.problem)}`
+  }
+}
+
+/** No stream or consumer of the broker is as the parameters want it: for an operator to mend, there or here. */
+export class StreamUnfit extends Schema.TaggedError<StreamUnfit>()("StreamUnfit", {
+  broker: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.broker}: ${cut(this.problem)}`
+  }
+}
+
+/** The position to go on from is none of the stream that is there. Nothing is skipped, and nothing is read. */
+export class PositionUnfit extends Schema.TaggedError<PositionUnfit>()("PositionUnfit", {
+  broker: Schema.String,
+  stream: Schema.String,
+  sequence: Schema.Finite,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `position ${this.sequence} does not fit stream "${
+      cut(this.stream)
+    }" of ${this.broker}: ${this.problem}; "kps positions reset" begins anew, "kps positions set" elsewhere`
+  }
+}
+
+/** The stream that stores the subject outside did not take the message, for now or for what it is. */
+export class MessageRefused extends Schema.TaggedError<MessageRefused>()("MessageRefused", {
+  broker: Schema.String,
+  subject: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.broker} did not store a message on "${cut(this.subject)}": ${cut(this.problem)}`
+  }
+}
+
 /** What asking for a connection can fail with. */
 export type ConnectError = BrokerUnreachable | CredentialsRefused | CredentialsUnreadable
 
+/** What asking JetStream can fail with. */
+export type JetStreamError = JetStreamFailed | StreamUnfit | BrokerLost
+
 /** Every error of the implementation. */
-export type BrokerError = ConnectError | BrokerLost | SubjectDenied | MessageTooLarge | NotForEgress
+export type BrokerError =
+  | ConnectError
+  | BrokerLost
+  | SubjectDenied
+  | MessageTooLarge
+  | NotForEgress
+  | JetStreamError
+  | PositionUnfit
+  | MessageRefused

@@ -24,6 +24,8 @@ const pingMillis = 2_000
 
 /** One connection, from its greeting until it breaks. */
 export interface Connection {
+  /** The client itself, for JetStream. */
+  readonly client: NatsConnection
   /** The largest payload the broker takes, in bytes; unlimited where there is no broker any more. */
   readonly maxPayloadBytes: () => number
   /** Hands over one payload. Nothing is confirmed; nothing happens when the connection is over. */
@@ -100,6 +102,7 @@ const wrap = (broker: string, nc: NatsConnection): Connection => {
   }
 
   return {
+    client: nc,
     maxPayloadBytes: () => nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
     publish: (subject, payload) => {
       if (lost === undefined && !nc.isClosed()) nc.publish(subject, payload)

@@ -28,6 +28,22 @@ export const NatsConnector = Connector.make("natsconnector")({
     }),
     SubjectDenied: Failure.halt({ code: "PERMISSION_DENIED", severity: "CRITICAL" }),
     NotForEgress: Failure.halt({ code: "INVALID_ARGUMENT", severity: "CRITICAL" }),
+    JetStreamFailed: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "2 seconds" } }),
+    // An operator can make the stream, or mend the parameters or the position, while the stream goes on asking.
+    StreamUnfit: Failure.retry({
+      code: "FAILED_PRECONDITION",
+      severity: "CRITICAL",
+      backoff: { base: "1 second", cap: "10 seconds" },
+      // no item is at fault
+      horizon: "Infinity"
+    }),
+    PositionUnfit: Failure.retry({
+      code: "FAILED_PRECONDITION",
+      severity: "CRITICAL",
+      backoff: { base: "1 second", cap: "10 seconds" }
+    }),
+    // A stream that is full, or has no leader, takes it later.
+    MessageRefused: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "2 seconds" } }),
     MessageTooLarge: Failure.deadLetter({ code: "RESOURCE_EXHAUSTED", severity: "CRITICAL" })
   }
 })

@@ -67,13 +67,63 @@ export const CredentialsName = Schema.String.annotate({
   Schema.isMaxLength(63)
 )
 
+/** Name of a stream or of a durable consumer of JetStream. */
+const jetStreamName = Schema.isPattern(/^[^\s.*>/\\]+$/u, {
+  expected: "a name of JetStream: no white space, and none of . * > / \\"
+})
+
+const defaultRead = "acknowledged"
+const defaultStart = "first"
+
+/** What makes a stream speak JetStream with its broker: `{}` where the defaults will do. */
+export const JetStream = Schema.Struct({
+  read: Schema.Literals(["acknowledged", "resumable"]).annotate({
+    description:
+      "Ingress only. acknowledged: by a durable consumer of the broker, which is told of each message once the pipeline's transport has it. resumable: from a sequence on, which is kept with the pipeline's channel; the broker needs to keep nothing for it.",
+    default: defaultRead
+  }).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaultRead as "acknowledged" | "resumable"))),
+  stream: Schema.optionalKey(
+    Schema.String.annotate({
+      description:
+        "Name of the broker's JetStream stream. Ingress: to read from; without it, the one that stores the subject. Egress: what another stream than this one would store is refused; without it, any may.",
+      examples: ["PLANT"]
+    }).check(jetStreamName, noControl, Schema.isMaxLength(255))
+  ),
+  durable: Schema.optionalKey(
+    Schema.String.annotate({
+      description:
+        "Ingress with read: acknowledged. Name of the durable consumer, which is made where it is not there. Without it: kps, the ids of connector instance and stream, with \"-\" between."
+    }).check(jetStreamName, noControl, Schema.isMaxLength(128))
+  ),
+  start: Schema.Literals(["first", "new"]).annotate({
+    description:
+      "Ingress only. Where to begin when nothing was read yet: first, at the first message that is kept; new, at the first that comes.",
+    default: defaultStart
+  }).pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaultStart as "first" | "new")))
+}).annotate({
+  description:
+    "Given: the messages are read from, or written to, a JetStream stream of the broker, at least once. Without it: core NATS, at most once on the way in."
+}).check(
+  Schema.makeFilter(({ durable, read }) =>
+    durable === undefined || read === defaultRead || "expected no durable with read: \"resumable\", which needs none"
+  )
+)
+
+export type JetStream = typeof JetStream.Type
+
 /** Parameters of one stream. */
 export const Stream = Schema.Struct({
   subject: Subject,
   broker: BrokerUrl,
   queue: Schema.optionalKey(Queue),
-  credentials: Schema.optionalKey(CredentialsName)
-}).annotate({ description: "Stream schema" })
+  credentials: Schema.optionalKey(CredentialsName),
+  jetstream: Schema.optionalKey(JetStream)
+}).annotate({ description: "Stream schema" }).check(
+  Schema.makeFilter(({ jetstream, queue }) =>
+    jetstream === undefined || queue === undefined ||
+    "expected no queue with jetstream: members of its durable consumer share the messages"
+  )
+)
 
 export type Stream = typeof Stream.Type
 

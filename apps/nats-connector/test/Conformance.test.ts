@@ -36,7 +36,7 @@ const subject = (state: "memory" | "jetstream", { fastPath }: { readonly fastPat
     const connectorId = description.id
     const services = yield* Layer.build(
       ConnectorServer.layer(NatsConnector, { connectorId, host: "127.0.0.1", port: 0 }).pipe(
-        Layer.provide(NatsConnectorLive.layer),
+        Layer.provide(NatsConnectorLive.layer({ instance: connectorId })),
         Layer.provide([
           Brokers.layer({ name: connectorId }).pipe(Layer.provide(Credentials.layer("/no/secrets"))),
           Events.layerOptions({ retention: "3 seconds" }),

@@ -15,13 +15,14 @@ const url = "nats://nats:4222"
 const world = (broker: Partial<Broker> = {}) => {
   const told: Array<string> = []
   const levels: Array<string> = []
-  const layer = NatsConnectorLive.layer.pipe(
+  const layer = NatsConnectorLive.layer({ instance: "c-1" }).pipe(
     Layer.provide([
       Layer.succeed(Brokers, {
         get: (address) => {
           told.push(`get ${address}`)
           return Effect.succeed({
             connected: Effect.sync(() => void told.push("connected")),
+            connection: Effect.die("nobody asks for JetStream"),
             publish: (subject, payloads) =>
               Effect.sync(() => {
                 told.push(`publish ${subject} ${payloads.length}`)
@@ -128,7 +129,19 @@ describe("NatsConnectorLive", () => {
           [{ subject: ">" }, "subject \">\" is not for an egress stream: want one without wildcards"],
           [{ subject: "*.b" }, "subject \"*.b\" is not for an egress stream: want one without wildcards"],
           [{ subject: "$JS.API" }, "subject \"$JS.API\" is not for an egress stream: \"$\" is the broker's own"],
-          [{ subject: "a", queue: "q" }, "queue \"q\" is not for an egress stream: only subscribers have queue groups"]
+          [{ subject: "a", queue: "q" }, "queue \"q\" is not for an egress stream: only subscribers have queue groups"],
+          [
+            { subject: "a", jetstream: { read: "resumable", start: "first" } },
+            "jetstream.read \"resumable\" is not for an egress stream: nothing is read outside"
+          ],
+          [
+            { subject: "a", jetstream: { read: "acknowledged", start: "first", durable: "d" } },
+            "jetstream.durable \"d\" is not for an egress stream: nothing is read outside"
+          ],
+          [
+            { subject: "a", jetstream: { read: "acknowledged", start: "new" } },
+            "jetstream.start \"new\" is not for an egress stream: nothing is read outside"
+          ]
         ] as const
       ) {
         const error = yield* Effect.flip(openEgress({ broker: url, ...parameters }))

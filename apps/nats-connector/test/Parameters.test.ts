@@ -21,6 +21,25 @@ describe("Parameters", () => {
     assert.deepStrictEqual(stream(good), Result.succeed(good))
   })
 
+  it("takes JetStream with its defaults, and with all that it may be told", () => {
+    const decoded = (jetstream: object) => Result.map(stream({ ...good, jetstream }), (one) => one.jetstream)
+    assert.deepStrictEqual(decoded({}), Result.succeed({ read: "acknowledged", start: "first" }))
+    const durable = { read: "acknowledged", stream: "PLANT", durable: "reader-1", start: "new" } as const
+    assert.deepStrictEqual(decoded(durable), Result.succeed(durable))
+    const resumable = { read: "resumable", stream: "PLANT", start: "first" } as const
+    assert.deepStrictEqual(decoded(resumable), Result.succeed(resumable))
+  })
+
+  it("refuses what does not go with JetStream, and names it", () => {
+    assert.include(refusal({ jetstream: {}, queue: "q" }), "expected no queue with jetstream")
+    assert.include(refusal({ jetstream: { read: "resumable", durable: "d" } }), "expected no durable with read")
+    assert.include(refusal({ jetstream: { read: "twice" } }), "read")
+    assert.include(refusal({ jetstream: { stream: "a.b" } }), "Expected a name of JetStream")
+    assert.include(refusal({ jetstream: { durable: "a*" } }), "Expected a name of JetStream")
+    assert.include(refusal({ jetstream: { strem: "a" } }), "strem")
+    assert.include(refusal({ jetstream: true }), "jetstream")
+  })
+
   it("takes hosts, addresses, ports and TLS", () => {
     for (
       const broker of [

@@ -27,16 +27,18 @@ describe("samples", () => {
       const connectorClass = yield* fromCode
       const instance = yield* ConnectorInstance.decode(json("instance.json"))
       const config = yield* ConnectorConfig.decode(json("config.json"))
-      const streams = yield* Effect.forEach(["stream-in.json", "stream-out.json"], (name) =>
-        ConnectorStream.decode(json(name)))
+      const streams = yield* Effect.forEach([
+        "stream-in.json",
+        "stream-out.json",
+        "stream-in-jetstream.json",
+        "stream-out-jetstream.json"
+      ], (name) => ConnectorStream.decode(json(name)))
 
       assert.deepStrictEqual(
         [
           ...ConnectorInstance.check(instance, { connectorClass }),
           ...Parameters.check(connectorClass.configParameterSchema, config.config, "config"),
-          ...streams.flatMap(({ stream }) =>
-            Parameters.check(connectorClass.streamParameterSchema, stream, "stream")
-          )
+          ...streams.flatMap(({ stream }) => Parameters.check(connectorClass.streamParameterSchema, stream, "stream"))
         ].map(Violation.text),
         []
       )

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { ConnectorClient } from "@kps/client"
 import { StreamDirection, TransportCodec } from "@kps/idl"
 import { connect, type NatsConnection } from "@nats-io/transport-node"
-import { Effect, Layer, Result, Schedule, Scope } from "effect"
+import { Effect, Layer, Result, Schedule, type Schema, Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -75,7 +75,7 @@ export const frame = (text: string): Uint8Array => TransportCodec.encode(1n, [ne
 export const stream = (
   id: string,
   direction: keyof typeof StreamDirection,
-  metadata: { readonly [key: string]: string }
+  metadata: Readonly<Record<string, Schema.MutableJson>>
 ) => ({ id, direction: StreamDirection[direction], transportChannel: `ch.${id}`, metadata: { ...metadata } })
 
 const events = Effect.orDie(ConnectorClient.ConnectorClient.use((client) => client.getEvents))
