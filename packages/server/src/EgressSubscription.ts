@@ -3,23 +3,17 @@
  *
  * @since 0.1.0
  */
-import type { TransportError } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import * as Burial from "./Burial.ts"
 import { EgressQueue } from "./EgressQueue.ts"
+import { MalformedFrames } from "./MalformedFrames.ts"
 import { reference, TransportFailed } from "./StreamFault.ts"
 import type { Supervision } from "./Supervision.ts"
-
-/** So many malformed frames wait for the dead-letter store at most. */
-const maxFrames = 1_000
-const maxFrameBytes = 8_388_608
 
 /**
  * The subscription of one stream, with what came from it. Kept while the sink is opened again.
@@ -29,6 +23,7 @@ const maxFrameBytes = 8_388_608
  */
 export class EgressSubscription {
   private queue: EgressQueue | undefined
+  private frames: MalformedFrames | undefined
   private scope: Scope.Closeable | undefined
   private readonly stream: Supervision
 
@@ -63,13 +58,17 @@ export class EgressSubscription {
     this.queue === undefined ? this.subscribe : Effect.succeed(this.queue)
   )
 
-  /** Unsubscribes. What came and was not delivered is dropped, and counted: also what nobody has read yet. */
+  /**
+   * Unsubscribes. What came and was not delivered is dropped, and counted: also what nobody has read yet, and frames that
+   * wait for the dead-letter store. JetStream keeps what it was not told to be done.
+   */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     if (this.queue !== undefined) {
       const { counts } = this.stream.report
       counts.stats.dropped += this.queue.length
       counts.rest()
       this.queue = undefined
+      this.frames?.close()
     }
     return this.scope === undefined ? Effect.void : Scope.close(this.scope, Exit.void)
   })
@@ -81,32 +80,12 @@ export class EgressSubscription {
       const { counts } = report
       const queue = new EgressQueue(prefix, () => clock.currentTimeMillisUnsafe(), acknowledges)
       const scope = yield* Scope.fork(transport.scope)
-      const frames: Array<{ readonly error: TransportError.TransportError; readonly frame: Uint8Array }> = []
-      const some = Latch.makeUnsafe()
-      let frameBytes = 0
-      let buried = 0
-      const buryNext = Effect.gen({ self: this }, function*() {
-        const [next] = frames
-        if (next === undefined) {
-          some.closeUnsafe()
-          return yield* some.await
-        }
-        yield* Burial.frame(next.frame, `${prefix}-malformed-${buried++}`, next.error, this.stream)
-        frames.shift()
-        frameBytes -= next.frame.length
-      })
+      const group = queueGroup(this.stream.instance, streamId)
+      const frames = new MalformedFrames(this.stream, prefix, group)
       const messages = yield* transport.subscription({
-        queue: queueGroup(this.stream.instance, streamId),
+        queue: group,
         drainWhen: Deferred.await(this.stream.draining),
-        onMalformed: (error, frame) =>
-          Effect.sync(() => {
-            report.malformedFrame(error.message)
-            if (frames.length < maxFrames && frameBytes + frame.length <= maxFrameBytes) {
-              frameBytes += frame.length
-              frames.push({ error, frame })
-              some.openUnsafe()
-            } else report.frameNotKept()
-          }),
+        onMalformed: frames.add,
         onDropped: (count) => Effect.sync(() => report.overflowed(count)),
         onUnread: (count) => {
           counts.stats.received += count
@@ -130,9 +109,10 @@ export class EgressSubscription {
         }),
         Effect.forkIn(scope)
       )
-      yield* Effect.forkIn(Effect.forever(buryNext), scope)
+      yield* Effect.forkIn(frames.run, scope)
       this.scope = scope
       this.queue = queue
+      this.frames = frames
       report.counts.inFlight = () => queue.length
       return queue
     })

@@ -175,9 +175,9 @@ export class StreamReport {
     this.tallies.deadLettered.add(1, message)
   }
 
-  /** One frame was given up: too many wait to be kept as dead letters. */
-  frameNotKept(): void {
-    this.tallies.dropped.add(1, "a malformed frame was dropped: too many wait for the dead-letter store")
+  /** So many frames were given up that waited to be kept as dead letters. */
+  framesNotKept(count: number, why: string): void {
+    this.tallies.dropped.add(count, `a malformed frame was dropped: ${why}`)
   }
 
   /** Older dead letters had to make room for those of this stream. */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
-import { JetStream, Transport } from "@kps/transport"
+import { JetStream, Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Effect, Layer, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -390,5 +390,60 @@ describe("A malformed frame", () => {
       ])
       assert.deepInclude(yield* statsOf("1"), { malformed: 2, received: 1, delivered: 1, deadLettered: 0 })
     }).pipe(Effect.provide(layer(naming({}, delivered), { deadLetters: store })))
+  })
+
+  it.effect("that waits for the store when its stream is removed is counted as dropped", () => {
+    const { state, store } = watched()
+    return Effect.gen(function*() {
+      const broker = yield* TransportTest.TransportTest
+      state.away = true
+      yield* apply([egress("1")])
+      for (let i = 0; i < 3; i++) yield* broker.inject(channel("ch.1"), new Uint8Array([255, i]))
+      yield* settle
+      yield* apply([])
+
+      assert.deepInclude((yield* alertOf("itemDropped", "1"))?.ExtraMessage, { count: 3 })
+    }).pipe(Effect.provide(layer(naming({}, []), { deadLetters: store })))
+  })
+
+  it.effect("that JetStream stores is acknowledged when its letter is kept, which is the same each time it comes", () => {
+    const { letters, state, store } = watched()
+    const error = new TransportError.TransportError({
+      reason: new TransportError.MalformedFrame({
+        channel: channel("ch.1"),
+        byteLength: 2,
+        cause: new Error("no message")
+      })
+    })
+    let onMalformed: Transport.SubscribeOptions["onMalformed"]
+    return Effect.gen(function*() {
+      state.away = true
+      yield* apply([egress("1")])
+      const tell = Effect.suspend(() =>
+        onMalformed?.(error, new Uint8Array([255, 1]), { sequence: 7, storedMillis: 1_000 }) ?? Effect.void
+      )
+      const first = yield* Effect.forkChild(tell)
+      yield* pass(500)
+      assert.isUndefined(first.pollUnsafe())
+      state.away = false
+      yield* pass(1_000)
+      assert.isDefined(first.pollUnsafe())
+      yield* tell
+
+      assert.strictEqual(letters.length, 2)
+      assert.strictEqual(letters[0]?.key, letters[1]?.key)
+      assert.include(letters[0]?.key, "kps.fake.1")
+    }).pipe(
+      Effect.provide(layer(naming({}, []), {
+        deadLetters: store,
+        over: (transport) => ({
+          subscription: (channel, options) => {
+            onMalformed = options?.onMalformed
+            return transport.subscription(channel, options)
+          }
+        })
+      })),
+      Effect.provideService(Random.Random, steady)
+    )
   })
 })

@@ -219,7 +219,8 @@ export interface ConsumerOptions {
   readonly lease?: "consumer" | "user" | undefined
   /**
    * Called for each frame that is no `TransportMessage`, one call at a time, apart from the deliveries; the frame is
-   * acknowledged after it. Default: it is counted and acknowledged.
+   * acknowledged after it, and given back when it throws. What waits for it takes room from the deliveries. Default: it is
+   * counted and acknowledged.
    */
   readonly onMalformed?: ((malformed: MalformedDelivery) => Effect.Effect<void>) | undefined
   /**

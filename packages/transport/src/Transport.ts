@@ -79,6 +79,19 @@ export interface PublishOptions {
 }
 
 /**
+ * Where a frame is stored that was skipped: the same each time that it comes, and of no other frame of the channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoredFrame {
+  /** In the stream of the channel: 1 for the first. */
+  readonly sequence: number
+  /** When it was stored: milliseconds since the Unix epoch. */
+  readonly storedMillis: number
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -88,9 +101,13 @@ export interface SubscribeOptions {
   /**
    * Called for each frame that was skipped because it is no `TransportMessage`; in a flood, for the first thousand that
    * wait for it. One call at a time, apart from the stream, while the subscription lives. The bytes of the frame are the
-   * callee's own. Default: it is only counted.
+   * callee's own.
+   *
+   * A member of a queue group on JetStream is told of each, with where it is stored, and acknowledges it when the effect
+   * has succeeded: until then it is not lost with this process, but comes again, to this member or another one. Default:
+   * it is only counted.
    */
-  readonly onMalformed?: (error: TransportError, frame: Uint8Array) => Effect.Effect<void>
+  readonly onMalformed?: (error: TransportError, frame: Uint8Array, stored?: StoredFrame) => Effect.Effect<void>
   /** Called when messages had to be dropped since this subscriber is too slow, with how many. Default: only counted. */
   readonly onDropped?: (count: number) => Effect.Effect<void>
   /**

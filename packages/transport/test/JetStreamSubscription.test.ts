@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { jetStreamOf, named, onlooker, proxyOf, textOf, texts } from "./jetstream.ts"
 import { channelOf, collected, connected, disconnected, until } from "./support.ts"
 
@@ -47,7 +48,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       yield* transport.publishConfirmed(channel, texts("a", 10))
       yield* until("they came", Effect.sync(() => received.length === 10))
       const consumers = yield* Effect.promise(() => look.manager.consumers.list(stream).next())
-      yield* Effect.promise(() => look.manager.consumers.delete(stream, consumers[0]?.name ?? ""))
+      yield* look.deleteConsumer(stream, consumers[0]?.name ?? "")
       yield* transport.publishConfirmed(channel, texts("b", 10))
       yield* until("the others came", Effect.sync(() => received.length >= 20))
 
@@ -97,13 +98,45 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       const scope = yield* Scope.make()
       const first = yield* transport.subscription(channel, { queue: "workers" }).pipe(Scope.provide(scope))
       yield* transport.publishConfirmed(channel, texts("a", 3))
-      yield* first.pipe(Stream.runForEachArray(() => Effect.never), Effect.forkIn(scope))
-      yield* Effect.sleep("200 millis")
+      const read = yield* Deferred.make<void>()
+      yield* first.pipe(
+        Stream.runForEachArray(() => Effect.andThen(Deferred.succeed(read, undefined), Effect.never)),
+        Effect.forkIn(scope)
+      )
+      yield* Deferred.await(read)
       yield* Scope.close(scope, Exit.void)
       const next = yield* collected(yield* transport.subscription(channel, { queue: "workers" }))
       yield* until("they come again", Effect.sync(() => next.length >= 3))
 
       assert.deepStrictEqual(next, named("a", 3))
+    }))
+
+  it.live("of a queue group acknowledges a frame that is no message when its handler is done, and not before", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { transport } = yield* jetStreamOf({ servers: [server.url] })
+      const look = yield* onlooker(server)
+      const scope = yield* Scope.make()
+      const told = yield* Queue.unbounded<Transport.StoredFrame>()
+      const onMalformed: Transport.SubscribeOptions["onMalformed"] = (_, frame, stored) =>
+        stored === undefined || frame.length !== 2 ? Effect.void : Queue.offer(told, stored)
+      const first = yield* transport.subscription(channel, {
+        queue: "workers",
+        onMalformed: (...frame) => Effect.andThen(onMalformed(...frame), Effect.never)
+      }).pipe(Scope.provide(scope))
+      yield* Effect.forkIn(Stream.runDrain(first), scope)
+      look.client.publish(channel, Uint8Array.of(0x1a, 0x10))
+      const interrupted = yield* Queue.take(told)
+      // as when its process is killed while the frame is being kept
+      yield* Scope.close(scope, Exit.void)
+      const next = yield* transport.subscription(channel, { queue: "workers", onMalformed })
+      yield* Effect.forkScoped(Stream.runDrain(next))
+      const again = yield* Queue.take(told)
+      const consumer = Effect.promise(() => look.manager.consumers.info(stream, "workers"))
+      yield* until("it is acknowledged", Effect.map(consumer, ({ ack_floor }) => ack_floor.stream_seq === 1))
+
+      assert.strictEqual(interrupted.sequence, 1)
+      assert.deepStrictEqual(again, interrupted)
     }))
 
   it.live("fails when the transport is closed", () =>

@@ -77,6 +77,13 @@ export const onlooker = (server: NatsServer["Service"]) =>
         textsIn: (stream: string) => Effect.promise(async () => (await stored(stream)).map(({ text }) => text)),
         lastSequence: (stream: string) =>
           Effect.promise(async () => (await manager.streams.info(stream)).state.last_seq),
+        /** Also when the server, having done it, finds that the folder was written to meanwhile. */
+        deleteConsumer: (stream: string, name: string) =>
+          Effect.promise(() =>
+            manager.consumers.delete(stream, name).catch((error: unknown) => {
+              if (!String(error).includes("directory not empty")) throw error
+            })
+          ),
         publish: (subject: string, text: string) =>
           Effect.promise(async () => {
             client.publish(subject, TransportCodec.encode(1n, [new TextEncoder().encode(text)]))

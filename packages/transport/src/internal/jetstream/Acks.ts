@@ -1,13 +1,29 @@
-/** Acknowledgements on their way: kept until the broker has them, and sent again on the next connection. */
+/**
+ * Acknowledgements: kept until the broker has them, and sent again on the next connection. The latest ones are remembered:
+ * a broker that was killed may have forgotten that it delivered a message, and so take no acknowledgement of it.
+ */
 import type { Session } from "./Session.ts"
 
 const body = "+ACK"
 
+/** What is known of a message that is acknowledged. */
+export interface Acknowledged {
+  readonly sequence: number
+  readonly storedMillis: number
+}
+
 export class Acks {
+  private readonly maxRemembered: number
   private session: Session | undefined
   /** Where those go that the broker may not have. */
   private subjects: Array<string> = []
+  /** When the messages of these sequences had been stored. */
+  private readonly remembered = new Map<number, number>()
   private flushing = false
+
+  constructor(maxRemembered: number) {
+    this.maxRemembered = maxRemembered
+  }
 
   /** Sends what an earlier connection may not have delivered. */
   attach(session: Session): void {
@@ -16,13 +32,24 @@ export class Acks {
     this.flush()
   }
 
-  ack(subject: string): void {
+  ack(subject: string, { sequence, storedMillis }: Acknowledged): void {
+    const { remembered } = this
+    // the oldest is the first
+    remembered.delete(sequence)
+    remembered.set(sequence, storedMillis)
+    if (remembered.size > this.maxRemembered) remembered.delete(remembered.keys().next().value ?? 0)
     this.subjects.push(subject)
     if (this.session?.acknowledge(subject, body) === true) this.flush()
   }
 
+  /** Whether the message was acknowledged, as far as that is remembered. */
+  has({ sequence, storedMillis }: Acknowledged): boolean {
+    return this.remembered.get(sequence) === storedMillis
+  }
+
   clear(): void {
     this.subjects = []
+    this.remembered.clear()
   }
 
   private flush(): void {

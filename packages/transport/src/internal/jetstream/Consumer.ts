@@ -16,6 +16,7 @@ import { MalformedFrame, TransportError } from "../../TransportError.ts"
 import type { Counters } from "../Counters.ts"
 import { Acks } from "./Acks.ts"
 import { Attachment } from "./Attachment.ts"
+import { ConsumerNotices } from "./ConsumerNotices.ts"
 import type * as consumers from "./consumers.ts"
 import { ensure as ensureConsumer } from "./consumers.ts"
 import type { JetStreamCounters } from "./counters.ts"
@@ -45,21 +46,25 @@ export interface Options {
   readonly counters: Counters
   readonly stats: JetStreamCounters
   readonly now: () => number
-  readonly onMalformed: (malformed: Delivered, error: TransportError) => void
-  readonly onMissed: (count: number) => void
+  /** Called for each frame that is no message, which is acknowledged after it. Without it, it is at once. */
+  readonly onMalformed: ((malformed: Delivered, error: TransportError) => Effect.Effect<void>) | undefined
+  readonly onMissed: ((count: number) => Effect.Effect<void>) | undefined
 }
 
 /** Most messages that wait to be read. */
 const maxWaiting = 4096
+/** So many times what a consumer holds at most is remembered of what was acknowledged. */
+const remembered = 2
 const nanosPerMilli = 1_000_000
 
 const noView = new TransportCodec.View([], 0, 0)
 
 export class Consumer {
   readonly shelf: Shelf<Delivered>
+  readonly notices: ConsumerNotices
   readonly attachment: Attachment
   private readonly options: Options
-  private readonly acks = new Acks()
+  private readonly acks: Acks
   /** Everything that was delivered here and is not settled, read or not. */
   private readonly held = new Map<number, Delivered>()
   /** What was read and is acknowledged when the reader comes for more. */
@@ -85,6 +90,8 @@ export class Consumer {
 
   constructor(options: Options) {
     this.options = options
+    // an exclusive reader knows by the order
+    this.acks = new Acks(options.exclusive ? 0 : remembered * options.wanted.max_ack_pending)
     this.leaseMillis = options.wanted.ack_wait / nanosPerMilli
     this.attachment = new Attachment({
       channel: options.channel,
@@ -108,6 +115,18 @@ export class Consumer {
         options.counters.received += items.length
         if (options.ackWhenAsked) this.taken = items
       }
+    })
+    const handled = (settle: (malformed: Delivered) => void) => (malformed: Delivered) => {
+      settle(malformed)
+      this.full = false
+      this.fill()
+    }
+    this.notices = new ConsumerNotices({
+      onMalformed: options.onMalformed,
+      onMissed: options.onMissed,
+      onHandled: handled((malformed) => this.ack([malformed])),
+      // for others, or to be tried again here: not at once
+      onThrown: handled((malformed) => this.giveBack([malformed], this.leaseMillis))
     })
   }
 
@@ -149,7 +168,9 @@ export class Consumer {
   readonly keep: Effect.Effect<never> = Effect.suspend(() =>
     Effect.andThen(
       Effect.sleep(Duration.millis(this.leaseMillis / 3)),
-      Effect.sync(() => this.extend(this.options.keepLeases ? this.held.values() : this.shelf.waiting))
+      Effect.sync(() =>
+        this.extend(this.options.keepLeases ? this.held.values() : [...this.shelf.waiting, ...this.notices.waiting])
+      )
     )
   ).pipe(Effect.forever)
 
@@ -159,7 +180,7 @@ export class Consumer {
       if (held === undefined) continue
       this.held.delete(held.sequence)
       this.options.stats.acknowledged++
-      this.acks.ack(held.subject)
+      this.acks.ack(held.subject, held)
     }
   }
 
@@ -191,10 +212,10 @@ export class Consumer {
 
   /** Takes no more: what nobody has read is given back, and the stream ends. */
   readonly drain: Effect.Effect<void> = Effect.suspend(() => {
-    this.draining = true
     const unread = this.shelf.clear()
     this.shelf.end()
-    return this.returnAll(() => unread)
+    // and what was on its way
+    return this.leave(() => [...unread, ...this.shelf.clear()])
   })
 
   /** Gives back what is held. */
@@ -202,12 +223,12 @@ export class Consumer {
     this.attachment.stop()
     this.shelf.clear()
     this.shelf.end()
-    return this.returnAll(() => [...this.held.values()])
+    return this.leave(() => [...this.held.values()])
   }).pipe(Effect.andThen(Effect.sync(() => this.forgetSession())))
 
-  private returnAll(deliveries: () => Iterable<Delivery>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      this.puller?.close()
+  private leave(deliveries: () => Iterable<Delivered>): Effect.Effect<void> {
+    this.draining = true
+    const giveBack = Effect.suspend(() => {
       const { session, streamName } = this
       if (session === undefined || streamName === undefined || this.held.size === 0) return Effect.void
       const { channel, wanted } = this.options
@@ -218,6 +239,7 @@ export class Consumer {
         Effect.andThen(Effect.sync(() => this.giveBack(deliveries(), 0)))
       )
     })
+    return Effect.andThen(this.puller?.leave ?? Effect.void, giveBack)
   }
 
   /** What is here of a delivery; nothing when it is settled. */
@@ -261,7 +283,7 @@ export class Consumer {
   })
 
   private onMessage(message: Incoming): void {
-    const { counters, exclusive, onMissed, stats } = this.options
+    const { counters, exclusive, stats } = this.options
     const meta = delivery.metaOf(message.reply)
     if (meta === undefined) return
     if (exclusive) {
@@ -277,10 +299,11 @@ export class Consumer {
       held.deliveryCount = meta.count
       return this.extend([held])
     }
+    if (this.acks.has(meta)) return this.acks.ack(message.reply, meta)
     const isLater = meta.sequence > (this.last ?? 0) || meta.storedMillis > this.lastStored
     if (exclusive && !isLater && !this.givenBack.delete(meta.sequence)) {
       // acknowledged already, and that was lost
-      return this.acks.ack(message.reply)
+      return this.acks.ack(message.reply, meta)
     }
     if (exclusive) {
       if (isLater) this.last = meta.sequence
@@ -290,7 +313,7 @@ export class Consumer {
         this.newest = meta.sequence
         if (missed > 0) {
           stats.missed += missed
-          onMissed(missed)
+          this.notices.addMissed(missed)
         }
       }
     }
@@ -305,16 +328,17 @@ export class Consumer {
       byteLength: frame.byteLength,
       cause: decoded.failure
     })
-    this.options.onMalformed(delivered, new TransportError({ reason }))
+    this.notices.addMalformed(delivered, new TransportError({ reason }))
   }
 
   private fill(): void {
     const { maxBytes, wanted } = this.options
-    if (this.draining || this.puller === undefined || (this.full && this.shelf.length > 0)) return
+    const waiting = this.shelf.length + this.notices.length
+    if (this.draining || this.puller === undefined || (this.full && waiting > 0)) return
     // a message must fit, however large it is
     const bytes = Math.max(maxBytes, 2 * (this.session?.maxPayloadBytes ?? 0))
     const messages = Math.min(maxWaiting, wanted.max_ack_pending)
-    this.puller.fill(messages - this.shelf.length, bytes - this.shelf.byteLength)
+    this.puller.fill(messages - waiting, bytes - this.shelf.byteLength - this.notices.byteLength)
   }
 
   private restart(): void {

@@ -2,6 +2,8 @@
  * Asks a pull consumer for messages on one connection: no more than there is room for, in messages and in bytes.
  */
 import { createInbox, type Msg, type Subscription } from "@nats-io/transport-node"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import { type Incoming, OfChunk, OfClient } from "./Incoming.ts"
 import type { Session } from "./Session.ts"
 
@@ -28,6 +30,7 @@ const nanosPerMilli = 1_000_000
 const expiresMillis = 30_000
 const heartbeatMillis = 2_500
 const silentMillis = 3 * heartbeatMillis
+const leaveMillis = 2_000
 /** What a message has beside its bytes and headers, as the server counts it, about. */
 const overheadBytes = 256
 
@@ -87,7 +90,19 @@ export class Puller {
     if (this.options.now() - this.heardAt > silentMillis) this.end()
   }
 
-  /** What is asked for is not wanted any more. */
+  /** Asks for no more, and takes what is on its way: succeeds when nothing more comes. */
+  readonly leave: Effect.Effect<void> = Effect.suspend(() => {
+    const { subscription } = this
+    if (this.isOver || subscription === undefined) return Effect.void
+    return Effect.tryPromise(() => subscription.drain()).pipe(
+      Effect.raceFirst(this.options.session.whenOver),
+      Effect.timeoutOption(Duration.millis(leaveMillis)),
+      Effect.ignore,
+      Effect.andThen(Effect.sync(() => this.close()))
+    )
+  })
+
+  /** Nothing that comes is wanted any more. */
   close(): void {
     if (this.isOver) return
     this.isOver = true

@@ -4,7 +4,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ChannelName, Message } from "../../Channel.ts"
@@ -14,9 +13,8 @@ import { Closed, TransportError } from "../../TransportError.ts"
 import { onSystemClock } from "../broker.ts"
 import { validChannel, validQueue } from "../channel.ts"
 import { Notices } from "../Notices.ts"
-import { Consumer } from "./Consumer.ts"
+import { Consumer, type Options as ConsumerOf } from "./Consumer.ts"
 import * as consumers from "./consumers.ts"
-import type { Delivered } from "./Delivered.ts"
 import { type Ground, withSession } from "./Ground.ts"
 import * as names from "./names.ts"
 import { Ordered } from "./Ordered.ts"
@@ -104,11 +102,7 @@ const registered = (
       })
   ))
 
-interface Handlers {
-  readonly ackWhenAsked: boolean
-  readonly onMalformed: (consumer: Consumer, malformed: Delivered, error: TransportError) => void
-  readonly onMissed: (count: number) => void
-}
+type Handlers = Pick<ConsumerOf, "ackWhenAsked" | "onMalformed" | "onMissed">
 
 const durable = Effect.fnUntraced(function*(
   ground: Ground,
@@ -118,26 +112,25 @@ const durable = Effect.fnUntraced(function*(
   handlers: Handlers
 ) {
   const wanted = yield* Effect.fromResult(consumers.make(options))
-  const consumer: Consumer = new Consumer({
+  const consumer = new Consumer({
     channel,
     wanted,
     exclusive: options.exclusive ?? false,
-    ackWhenAsked: handlers.ackWhenAsked,
+    ...handlers,
     keepLeases: options.lease !== "user",
     maxBytes: options.maxBufferedBytes ?? ground.maxBufferedBytes,
     sessions: ground.sessions,
     ensureStream: ground.ensure,
     counters: ground.counters,
     stats: ground.stats,
-    now: ground.now,
-    onMalformed: (malformed, error) => handlers.onMalformed(consumer, malformed, error),
-    onMissed: handlers.onMissed
+    now: ground.now
   })
   yield* Effect.addFinalizer(() => onSystemClock(consumer.close))
   yield* registered(ground, open, consumer, (error) => consumer.shelf.end(error))
   yield* withSession(ground, consumer.attach)
   yield* Effect.forkScoped(onSystemClock(consumer.attachment.run))
   yield* Effect.forkScoped(onSystemClock(consumer.keep))
+  yield* Effect.forkScoped(consumer.notices.run)
   if (options.drainWhen !== undefined) {
     yield* Effect.forkScoped(Effect.andThen(options.drainWhen, onSystemClock(consumer.drain)))
   }
@@ -151,22 +144,19 @@ const grouped = Effect.fnUntraced(function*(
   queue: string,
   options: SubscribeOptions
 ) {
-  const notices = new Notices(options)
-  if (notices.run !== undefined) yield* Effect.forkScoped(notices.run)
-  const { drainWhen } = options
-  const name = names.token(queue)
+  const { drainWhen, onMalformed } = options
   const consumer = yield* durable(
     ground,
     open,
     channel,
-    { name, from: "new", ...ground.group, ...(drainWhen === undefined ? {} : { drainWhen }) },
+    { name: names.token(queue), from: "new", ...ground.group, ...(drainWhen === undefined ? {} : { drainWhen }) },
     {
       ackWhenAsked: true,
-      onMalformed: (consumer, malformed, error) => {
-        notices.onMalformed(error, malformed.frame)
-        consumer.ack([malformed])
-      },
-      onMissed: () => {}
+      onMalformed: onMalformed === undefined
+        ? undefined
+        : ({ frame, sequence, storedMillis }, error) =>
+          onMalformed(error, new Uint8Array(frame), { sequence, storedMillis }),
+      onMissed: undefined
     }
   )
   return consumer.shelf.stream
@@ -179,32 +169,14 @@ const acknowledged = Effect.fnUntraced(function*(
   options: JetStream.ConsumerOptions
 ): Effect.fn.Return<JetStream.Consumer, TransportError, Scope.Scope> {
   const { onMalformed, onMissed } = options
-  const told = yield* Queue.unbounded<Effect.Effect<void>>()
   const consumer = yield* durable(ground, open, channel, options, {
     ackWhenAsked: false,
-    onMalformed: (consumer, malformed, error) => {
+    onMalformed: onMalformed === undefined ? undefined : (malformed, error) => {
       const { deliveryCount, epoch, frame, headers, id, position, sequence, storedMillis } = malformed
-      const handled = onMalformed === undefined ? Effect.void : onMalformed({
-        deliveryCount,
-        epoch,
-        frame,
-        headers,
-        id,
-        position,
-        sequence,
-        storedMillis,
-        error
-      })
-      Queue.offerUnsafe(told, Effect.andThen(handled, Effect.sync(() => consumer.ack([malformed]))))
+      return onMalformed({ deliveryCount, epoch, frame, headers, id, position, sequence, storedMillis, error })
     },
-    onMissed: (count) => {
-      if (onMissed !== undefined) Queue.offerUnsafe(told, onMissed(count))
-    }
+    onMissed
   })
-  // a handler that throws must not end the ones after it; its frame comes again
-  const guarded = (handler: Effect.Effect<void>) =>
-    Effect.catchDefect(handler, (defect) => Effect.logWarning("a consumer's handler threw", defect))
-  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(told), guarded)))
   return {
     deliveries: consumer.shelf.stream,
     ack: (deliveries) => Effect.sync(() => consumer.ack(deliveries)),
