@@ -89,6 +89,9 @@ export const start = Effect.fnUntraced(function*(
     Effect.raceFirst(watch)
   )
   yield* Console.log(`${name}: pid ${child.pid}, port ${port}`)
+  yield* Console.log(
+    `what its streams promise: npm run kps -- explain guarantees --endpoint 127.0.0.1:${port} --connector-id ${connectorId}`
+  )
   // `until` has seen to it
   return { pid: child.pid, port: port!, watch }
 })

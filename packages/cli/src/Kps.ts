@@ -9,6 +9,7 @@ import * as Config from "./commands/Config.ts"
 import * as Conform from "./commands/Conform.ts"
 import * as Dlq from "./commands/Dlq.ts"
 import * as Events from "./commands/Events.ts"
+import * as Explain from "./commands/Explain.ts"
 import * as Health from "./commands/Health.ts"
 import * as Positions from "./commands/Positions.ts"
 import * as Set from "./commands/Set.ts"
@@ -26,6 +27,7 @@ export const command = Command.make("kps").pipe(
     Conform.command,
     Dlq.command,
     Events.command,
+    Explain.command,
     Health.command,
     Positions.command,
     Set.command,

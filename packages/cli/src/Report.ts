@@ -16,6 +16,7 @@ import type { ConfigError } from "effect/Config"
 import * as Schema from "effect/Schema"
 import type { NoConnector } from "./ConnectorModule.ts"
 import type { InvalidDocument } from "./DesiredState.ts"
+import type { HttpFailed } from "./Guarantees.ts"
 
 /**
  * @category errors
@@ -208,6 +209,7 @@ export type Failure =
   | NoConnector
   | InvalidResource.InvalidResource
   | ConfigError
+  | HttpFailed
   | Description.InvalidDescription
   | WireSubject.Unusable
 
@@ -237,6 +239,7 @@ export const exitCode = (failure: Failure): number => {
     case "DeadlineExceeded":
     case "NotReachable":
     case "BedFailed":
+    case "HttpFailed":
       return 3
     case "StateError":
     case "DeadLetterError":
@@ -266,6 +269,8 @@ const advice = (failure: Failure): string | undefined => {
       return failure.what === "connector"
         ? "is the connector running, and is --endpoint where it serves?"
         : "is the broker running, and is --nats where it listens?"
+    case "HttpFailed":
+      return "does the connector serve its metrics there (KPS_METRICS_PORT, --metrics-port)?"
     case "StateError":
       return failure.reason._tag === "Unavailable"
         ? "is the broker running, has it JetStream, and is --nats where it listens?"

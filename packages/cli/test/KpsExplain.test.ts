@@ -1,0 +1,144 @@
+import { assert, layer } from "@effect/vitest"
+import { Connector, Delivery } from "@kps/connector"
+import { Events } from "@kps/events"
+import { ConnectorServer } from "@kps/server"
+import * as Insight from "@kps/server/Insight"
+import * as MetricsServer from "@kps/server/MetricsServer"
+import { Transport } from "@kps/transport"
+import { Context, Effect, Layer, References, Schema, Stream } from "effect"
+import { execFile } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { bundle } from "./support/bundle.ts"
+
+const Both = Connector.make("both")({
+  version: "1.0",
+  description: "Reads nothing, for ever, and takes everything.",
+  direction: "BIDIRECTIONAL",
+  stream: Schema.Struct({}),
+  config: Schema.Struct({}),
+  failures: {}
+})
+
+const both = Both.toLayer(Effect.succeed({
+  ingress: () => Effect.succeed(Delivery.acknowledged(Stream.never)),
+  egress: () => Effect.succeed(Delivery.sink({ idempotent: true, deliver: () => Effect.void }))
+}))
+
+const server = ConnectorServer.layer(Both, { connectorId: "c-1", host: "127.0.0.1", port: 0 }).pipe(
+  Layer.provide([both, Transport.layerMemory, Events.layer]),
+  Layer.provideMerge(MetricsServer.layer({ host: "127.0.0.1", port: 0 })),
+  Layer.provide(Insight.layer),
+  Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
+)
+
+interface Done {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** The command as a process of its own, with a connector that runs two streams. */
+class Kps extends Context.Service<Kps, {
+  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
+  readonly grpc: ReadonlyArray<string>
+  readonly http: string
+}>()("@kps/cli/test/KpsExplain") {
+  static readonly layer = Layer.effect(
+    Kps,
+    Effect.gen(function*() {
+      const { port } = yield* ConnectorServer.ConnectorServer
+      const { port: metricsPort } = yield* MetricsServer.MetricsServer
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-explain-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const outfile = join(folder, "kps.mjs")
+      yield* bundle(outfile)
+      const run = (...args: ReadonlyArray<string>) =>
+        Effect.callback<Done>((resume) => {
+          const child = execFile(
+            process.execPath,
+            [outfile, ...args],
+            { env: { PATH: process.env["PATH"] }, timeout: 60_000 },
+            (_, out, err) => resume(Effect.succeed({ code: child.exitCode ?? -1, out, err }))
+          )
+        })
+      const state = join(folder, "state.yaml")
+      writeFileSync(
+        state,
+        "streams:\n  - { id: in, direction: INGRESS, channel: a, metadata: {} }\n  - { id: out, direction: EGRESS, channel: b, metadata: {} }\n"
+      )
+      const grpc = ["-e", `127.0.0.1:${port}`, "-c", "c-1"]
+      const set = yield* run("set", ...grpc, "-f", state)
+      assert.deepStrictEqual([set.code, set.err], [0, ""])
+      return Kps.of({ run, grpc, http: `127.0.0.1:${metricsPort}` })
+    })
+  ).pipe(Layer.provide(server))
+}
+
+const facts = {
+  direction: "INGRESS",
+  source: "acknowledged",
+  positions: "process",
+  fenced: false,
+  leased: false,
+  maxPayloadBytes: 1_048_576
+} as const
+
+layer(Kps.layer, { excludeTestServices: true, timeout: "120 seconds" })("kps explain guarantees", (it) => {
+  it.effect("says of each stream what it promises, why, and what would raise it", () =>
+    Effect.gen(function*() {
+      const { grpc, run } = yield* Kps
+      const { code, err, out } = yield* run("explain", "guarantees", ...grpc)
+
+      assert.deepStrictEqual([code, err], [0, ""])
+      assert.include(out, "in (ingress): at most once\n  because         core NATS keeps nothing")
+      assert.match(out, /can come twice {2}all of it, once for each process/)
+      assert.match(out, /raised by {7}JetStream as the transport \(KPS_TRANSPORT=jetstream\)/)
+      assert.match(out, /\n\nout \(egress\): at most once\n(.|\n)*can come twice {2}nothing\n/)
+      assert.isBelow(Math.max(...out.split("\n").map(({ length }) => length)), 101)
+    }), 120_000)
+
+  it.effect(
+    "gives the same as JSON, from the connector's statuses and from beside its metrics",
+    () =>
+      Effect.gen(function*() {
+        const { grpc, http, run } = yield* Kps
+        const asked = yield* run("explain", "guarantees", ...grpc, "-o", "json")
+        const read = yield* run("explain", "guarantees", "--http", http, "-o", "json")
+        const [byGrpc, byHttp] = [JSON.parse(asked.out), JSON.parse(read.out)]
+
+        assert.deepStrictEqual(byGrpc[0], {
+          connectorId: "c-1",
+          id: "in",
+          direction: "INGRESS",
+          state: byGrpc[0].state,
+          guarantee: { ...Connector.guarantee(facts), facts }
+        })
+        assert.deepStrictEqual(
+          byGrpc.map(({ guarantee, id }: { id: string; guarantee: unknown }) => [id, guarantee]),
+          byHttp.map(({ guarantee, id }: { id: string; guarantee: unknown }) => [id, guarantee])
+        )
+      }),
+    120_000
+  )
+
+  it.effect(
+    "says what is wrong: no connector is named, nobody answers, it is no connector that does",
+    () =>
+      Effect.gen(function*() {
+        const { grpc, http, run } = yield* Kps
+        const unnamed = yield* run("explain", "guarantees")
+        const away = yield* run("explain", "guarantees", "-e", "127.0.0.1:2", "-c", "c-1")
+        const other = yield* run("explain", "guarantees", "--http", `http://${http}/metrics`)
+
+        assert.deepStrictEqual([unnamed.code, away.code, other.code], [2, 3, 3])
+        assert.include(unnamed.err, "say which connector: --connector-id ID, or --http URL")
+        assert.include(other.err, "/metrics/streams: it answers 404")
+        assert.strictEqual((yield* run("explain", "guarantees", grpc[0]!, grpc[1]!, "-c", "c-2")).code, 1)
+      }),
+    120_000
+  )
+})
