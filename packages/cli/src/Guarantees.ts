@@ -77,7 +77,8 @@ const problemOf = (cause: unknown): string => {
 export const fromHttp = Effect.fnUntraced(function*(
   base: string
 ): Effect.fn.Return<ReadonlyArray<Explained>, HttpFailed> {
-  const url = `${/^https?:\/\//.test(base) ? base : `http://${base}`}`.replace(/\/+$/, "").concat("/streams")
+  const absolute = /^https?:\/\//.test(base) ? base : `http://${base}`
+  const url = `${absolute.replace(/\/+$/, "")}/streams`
   const body = yield* Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(patience)]) })
