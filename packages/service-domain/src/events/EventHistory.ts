@@ -76,8 +76,13 @@ export interface Bounds {
  * @since 0.1.0
  */
 export class EventHistory extends Context.Service<EventHistory, {
-  /** Adds events, or replaces those with the same ids. Fails while the store is out of reach: some may have been added. */
-  readonly add: (events: ReadonlyArray<Event>) => Effect.Effect<void, EventHistoryError>
+  /**
+   * Adds events, or replaces those with the same ids, and gives the id of each. Fails while the store is out of reach:
+   * some may have been added.
+   */
+  readonly add: (
+    events: ReadonlyArray<Event>
+  ) => Effect.Effect<ReadonlyArray<{ readonly id: string }>, EventHistoryError>
 
   /** The events that were asked for, newest first. */
   readonly query: (query: Query) => Effect.Effect<ReadonlyArray<Event>, EventHistoryError>
@@ -173,7 +178,7 @@ export const layerMemory = (bounds: Bounds = {}): Layer.Layer<EventHistory> =>
     Effect.sync(() => {
       const { maxAge = "7 days", maxEvents = 100 } = bounds
       const maxAgeMillis = Duration.toMillis(maxAge)
-      const shelves = new Map<string, Array<Event>>()
+      const shelves = new Map<string, Array<Event & { readonly id: string }>>()
       const all = Effect.map(Clock.currentTimeMillis, (now) =>
         [...shelves.values()].flat().filter((event) => now - timeOf(event) <= maxAgeMillis))
       const query: EventHistory["Service"]["query"] = (query) =>
@@ -185,11 +190,12 @@ export const layerMemory = (bounds: Bounds = {}): Layer.Layer<EventHistory> =>
               const subject = subjectOf(event)
               const shelf = shelves.get(subject) ?? []
               shelves.set(subject, shelf)
-              const at = shelf.findIndex(({ id }) => id === complete.id)
-              if (at !== -1) shelf[at] = complete
-              else if (!shelf.some((other) => isSame(other, complete))) shelf.push(complete)
+              const same = shelf.find((other) => other.id === complete.id || isSame(other, complete))
+              if (same === undefined) shelf.push(complete)
+              else if (same.id === complete.id) shelf[shelf.indexOf(same)] = complete
               if (shelf.length > maxEvents) shelf.shift()
-            }), { discard: true }),
+              return { id: same?.id ?? complete.id }
+            })),
         query,
         current: (asked) => Effect.map(query(asked), newest)
       }

@@ -42,8 +42,9 @@ export const codes = {
  * @category errors
  * @since 0.1.0
  */
-export class BadRequest extends Schema.Error<BadRequest>("@kps/service-domain/ApiError/BadRequest")(body(400), {
-  httpApiStatus: 400
+export class BadRequest extends Schema.Error<BadRequest>("BadRequest")(body(400), {
+  httpApiStatus: 400,
+  description: "The request or its document is refused."
 }) {}
 
 /**
@@ -52,16 +53,18 @@ export class BadRequest extends Schema.Error<BadRequest>("@kps/service-domain/Ap
  * @category errors
  * @since 0.1.0
  */
-export class Unauthorized extends Schema.Error<Unauthorized>("@kps/service-domain/ApiError/Unauthorized")(body(401), {
-  httpApiStatus: 401
+export class Unauthorized extends Schema.Error<Unauthorized>("Unauthorized")(body(401), {
+  httpApiStatus: 401,
+  description: "No token, or none that is known."
 }) {}
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export class NotFound extends Schema.Error<NotFound>("@kps/service-domain/ApiError/NotFound")(body(404), {
-  httpApiStatus: 404
+export class NotFound extends Schema.Error<NotFound>("NotFound")(body(404), {
+  httpApiStatus: 404,
+  description: "There is no such document."
 }) {}
 
 /**
@@ -70,16 +73,18 @@ export class NotFound extends Schema.Error<NotFound>("@kps/service-domain/ApiErr
  * @category errors
  * @since 0.1.0
  */
-export class Conflict extends Schema.Error<Conflict>("@kps/service-domain/ApiError/Conflict")(body(409), {
-  httpApiStatus: 409
+export class Conflict extends Schema.Error<Conflict>("Conflict")(body(409), {
+  httpApiStatus: 409,
+  description: "The name is taken, the document in use, or it was changed meanwhile."
 }) {}
 
 /**
  * @category errors
  * @since 0.1.0
  */
-export class TooLarge extends Schema.Error<TooLarge>("@kps/service-domain/ApiError/TooLarge")(body(413), {
-  httpApiStatus: 413
+export class TooLarge extends Schema.Error<TooLarge>("TooLarge")(body(413), {
+  httpApiStatus: 413,
+  description: "The document is too large."
 }) {}
 
 /**
@@ -88,8 +93,9 @@ export class TooLarge extends Schema.Error<TooLarge>("@kps/service-domain/ApiErr
  * @category errors
  * @since 0.1.0
  */
-export class Internal extends Schema.Error<Internal>("@kps/service-domain/ApiError/Internal")(body(500), {
-  httpApiStatus: 500
+export class Internal extends Schema.Error<Internal>("Internal")(body(500), {
+  httpApiStatus: 500,
+  description: "A bug of the server."
 }) {}
 
 /**
@@ -98,8 +104,9 @@ export class Internal extends Schema.Error<Internal>("@kps/service-domain/ApiErr
  * @category errors
  * @since 0.1.0
  */
-export class Unavailable extends Schema.Error<Unavailable>("@kps/service-domain/ApiError/Unavailable")(body(503), {
-  httpApiStatus: 503
+export class Unavailable extends Schema.Error<Unavailable>("Unavailable")(body(503), {
+  httpApiStatus: 503,
+  description: "The store is out of reach: try again."
 }) {}
 
 /**
