@@ -78,6 +78,12 @@ export const DiscoveredStream = Schema.Struct({
 }).annotate({ identifier: "DiscoveredStream" })
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export type DiscoveredStream = typeof DiscoveredStream.Type
+
+/**
  * How an instance is.
  *
  * **Details**

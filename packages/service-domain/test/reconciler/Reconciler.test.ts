@@ -1,0 +1,161 @@
+import { assert, layer } from "@effect/vitest"
+import * as NatsServer from "@kps/transport/testing/NatsServer"
+import { connect } from "@nats-io/transport-node"
+import { Effect, Option } from "effect"
+import * as Documents from "../../src/documents/Documents.ts"
+import * as EventHistory from "../../src/events/EventHistory.ts"
+import { Reconciler } from "../../src/reconciler/Reconciler.ts"
+import * as documents from "../support/documents.ts"
+import { instance, isAlive, isRunning, natsConnector, reconciler, seed, store, until } from "./support.ts"
+
+const command = (command: string) => ({ natsconnector: { _tag: "Command", command } as const })
+
+const alerts = EventHistory.EventHistory.use((history) => history.current({ path: "/", keys: { type: "ALERT" } }))
+
+/** The alert of a name, once it is in this state. */
+const alert = (name: string, state: string) =>
+  Effect.map(
+    until(alerts, (events) => events.some((event) => event.properties?.["name"] === name && event.state === state)),
+    (events) => events.find((event) => event.properties?.["name"] === name)
+  )
+
+layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("Reconciler"), (it) => {
+  it.effect("runs the streams of an instance in a process, follows its documents, and ends it with itself", () =>
+    Effect.gen(function*() {
+      const all = yield* Documents.Documents
+      yield* seed
+      const pid = yield* Effect.gen(function*() {
+        const first = yield* until(instance(), isRunning)
+        assert.deepStrictEqual(first?.streams.map(({ channel, direction, id }) => [id, direction, channel]), [
+          ["s-in", "INGRESS", "kps.stream.s-in"],
+          ["s-out", "EGRESS", "kps.stream.s-out"]
+        ])
+        const statuses = yield* until(
+          EventHistory.EventHistory.use((history) => history.current({ path: "/", keys: { type: "STATUS" } })),
+          (events) => events.length >= 2
+        )
+        assert.include(
+          statuses.map(({ path }) => path),
+          "/serviceDomain:sd-1/project:p-1/connectorInstance:i-1/connectorStream:s-in"
+        )
+
+        yield* all.delete("connectorStream", "s-in")
+        yield* until(instance(), (view) => view?.streams.length === 1 && isRunning(view))
+        yield* all.delete("connectorStream", "s-out")
+        yield* until(instance(), (view) => view?.streams.length === 0 && isRunning(view))
+        return first!.pid!
+      }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })))
+
+      assert.isFalse(isAlive(pid))
+    }).pipe(Effect.provide(store)))
+
+  it.effect("starts a connector that was killed again, with all of its streams, and keeps what it wrote", () =>
+    Effect.gen(function*() {
+      yield* seed
+      const first = yield* until(instance(), isRunning)
+      process.kill(-first!.pid!, "SIGKILL")
+      const raised = yield* alert("connectorEnded", "FAILED")
+      const second = yield* until(instance(), (view) => view?.pid !== first!.pid && isRunning(view))
+
+      assert.strictEqual(raised?.message, "the connector has ended by SIGKILL")
+      assert.strictEqual(second?.restarts, 1)
+      yield* alert("connectorEnded", "HEALTHY")
+      const reconciling = yield* Reconciler
+      const lines = Option.getOrThrow(yield* reconciling.logs("i-1"))
+      assert.isTrue(lines.some(({ source, text }) => source === "stderr" && text.includes("connector is ready")))
+      assert.deepStrictEqual(
+        lines.filter(({ source }) => source === "system").map(({ text }) => text.replace(/\d{2,}/g, "N")),
+        [
+          "started as process N, to serve on N.0.0.1:N",
+          "the connector has ended by SIGKILL",
+          "started as process N, to serve on N.0.0.1:N"
+        ]
+      )
+    }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
+
+  it.effect("says why a command does not serve, and goes on trying", () =>
+    Effect.gen(function*() {
+      yield* seed
+      const failing = yield* until(instance(), (view) => view?.status === "FAILING" && view.restarts >= 2)
+      assert.strictEqual(failing?.cause, "the connector has ended with status 3")
+
+      const reconciling = yield* Reconciler
+      const lines = Option.getOrThrow(yield* reconciling.logs("i-1"))
+      assert.include(lines.map(({ text }) => text), "no such thing")
+    }).pipe(
+      Effect.provide(reconciler({ connectors: command("echo no such thing >&2; exit 3") })),
+      Effect.provide(store)
+    ))
+
+  it.effect("lets no stream suffer from another one that the connector refuses", () =>
+    Effect.gen(function*() {
+      const all = yield* Documents.Documents
+      yield* seed
+      // The class does not say what its connector wants of a subject.
+      yield* documents.update(all, "connectorClass", "c-1", {
+        ...documents.connectorClass,
+        streamParameterSchema: { type: "object" }
+      })
+      yield* documents.create(all, "connectorStream", {
+        ...documents.ingress,
+        id: "s-bad",
+        name: "bad",
+        stream: { ...documents.ingress.stream, subject: "two words" }
+      })
+      const view = yield* until(instance(), (view) =>
+        view?.status === "RUNNING" && view.streams.length === 3 && view.streams.every(({ subscribed }) =>
+          subscribed !== undefined
+        ) && view.streams.filter(({ subscribed }) =>
+            subscribed
+          ).length === 2)
+      const refused = yield* alert("streamRefused", "FAILED")
+
+      const bad = view?.streams.find(({ id }) => id === "s-bad")
+      assert.isFalse(bad?.subscribed)
+      assert.match(bad?.cause ?? "", /^metadata\.subject: /)
+      assert.strictEqual(refused?.message, bad?.cause)
+      assert.match(refused?.path ?? "", /connectorStream:s-bad$/)
+
+      const { url: broker } = yield* NatsServer.NatsServer
+      yield* documents.update(all, "connectorStream", "s-bad", {
+        ...documents.ingress,
+        name: "bad",
+        stream: { subject: "one-word", broker }
+      })
+      yield* until(instance(), isRunning)
+      yield* alert("streamRefused", "HEALTHY")
+    }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
+
+  it.effect("says that it knows no connector of a class", () =>
+    Effect.gen(function*() {
+      yield* seed
+      const view = yield* until(instance(), (view) => view?.status === "UNASSIGNED")
+      const raised = yield* alert("connectorUnassigned", "FAILED")
+
+      assert.match(view?.cause ?? "", /^no command and no address for connector class "natsconnector": start /)
+      assert.strictEqual(raised?.message, view?.cause)
+    }).pipe(Effect.provide(reconciler({})), Effect.provide(store)))
+
+  it.effect("passes messages from an ingress stream to the channel that it was assigned", () =>
+    Effect.gen(function*() {
+      yield* seed
+      yield* until(instance(), isRunning)
+      const { url } = yield* NatsServer.NatsServer
+      const client = yield* Effect.acquireRelease(
+        Effect.promise(() => connect({ servers: url })),
+        (client) => Effect.promise(() => client.close())
+      )
+      const subscription = client.subscribe("kps.stream.s-in", { max: 1 })
+      client.publish("nats_in", "hello")
+      const frame = yield* Effect.promise(async () => {
+        for await (const message of subscription) return message.string()
+        return ""
+      })
+
+      assert.include(frame, "hello")
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(reconciler({ connectors: command(natsConnector) })),
+      Effect.provide(store)
+    ))
+})
