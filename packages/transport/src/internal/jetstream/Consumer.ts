@@ -86,6 +86,8 @@ export class Consumer {
   /** All up to this one were acknowledged when it was last looked at. */
   private floor: number | undefined
   private created: string | undefined
+  /** The stream that was there first is lost: whatever is on the one in its place came while this reader was there. */
+  private remade = false
   private streamName: string | undefined
 
   constructor(options: Options) {
@@ -135,11 +137,14 @@ export class Consumer {
     Effect.gen({ self: this }, function*() {
       const { channel, ensureStream, exclusive, wanted } = this.options
       const stream = yield* ensureStream(session, channel)
-      if (this.created !== undefined && this.created !== stream.created) this.forgetAll()
+      const remade = this.created !== undefined && this.created !== stream.created
+      if (remade) this.forgetAll()
+      this.remade ||= remade
       this.created = stream.created
       this.streamName = stream.name
-      // one that is not there any more begins where it was
-      const from = this.floor === undefined ? wanted.from : { sequence: this.lowest }
+      // one that is not there any more begins where it was; of a stream that was made anew it wants all there is
+      const begin = this.remade ? "all" : wanted.from
+      const from = this.floor === undefined ? begin : { sequence: this.lowest }
       const info = yield* ensureConsumer({ ...wanted, from }, session, channel, stream.name)
       this.floor = info.ack_floor.stream_seq
       this.leaseMillis = (info.config.ack_wait ?? wanted.ack_wait) / nanosPerMilli
