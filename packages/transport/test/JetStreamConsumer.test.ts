@@ -364,27 +364,31 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.deepStrictEqual(textsOf(yield* reader.take(3)), named("b", 3))
     }), 20_000)
 
-  it.live("has all that is stored on a stream that was made anew, also when it began with what was new", () =>
-    Effect.gen(function*() {
-      const server = yield* NatsServer.make({ jetstream: true })
-      const proxy = yield* proxyOf(server)
-      const reading = yield* jetStreamOf({ servers: [proxy.url] })
-      const writing = yield* jetStreamOf({ servers: [server.url] })
-      const reader = yield* opened(reading.jetStream, { name: "egress", from: "new" })
-      yield* writing.transport.publishConfirmed(channel, texts("a", 2))
-      yield* reader.consumer.ack(yield* reader.take(2))
-      yield* proxy.hold("everything")
-      yield* server.loseDisk
-      yield* disconnected(writing.transport)
-      yield* server.restart
-      yield* connected(writing.transport)
-      // the writer has made the stream anew before the reader is back
-      yield* writing.transport.publishConfirmed(channel, texts("b", 5))
-      yield* proxy.forget
-      yield* proxy.cut
+  it.live(
+    "has all that is stored on a stream that was made anew, also when it began with what was new",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const proxy = yield* proxyOf(server)
+        const reading = yield* jetStreamOf({ servers: [proxy.url] })
+        const writing = yield* jetStreamOf({ servers: [server.url] })
+        const reader = yield* opened(reading.jetStream, { name: "egress", from: "new" })
+        yield* writing.transport.publishConfirmed(channel, texts("a", 2))
+        yield* reader.consumer.ack(yield* reader.take(2))
+        yield* proxy.hold("everything")
+        yield* server.loseDisk
+        yield* disconnected(writing.transport)
+        yield* server.restart
+        yield* connected(writing.transport)
+        // the writer has made the stream anew before the reader is back
+        yield* writing.transport.publishConfirmed(channel, texts("b", 5))
+        yield* proxy.forget
+        yield* proxy.cut
 
-      assert.deepStrictEqual(textsOf(yield* reader.take(5)), named("b", 5))
-    }), 20_000)
+        assert.deepStrictEqual(textsOf(yield* reader.take(5)), named("b", 5))
+      }),
+    20_000
+  )
 
   it.live("goes on where it was when its consumer is removed while the broker is away", () =>
     Effect.gen(function*() {
