@@ -335,7 +335,7 @@ export class JetStream extends Context.Service<JetStream, {
 
   /**
    * Opens a writer that is fenced by its epoch. Fails with `WriterFenced` when a message of a later epoch is there
-   * already.
+   * already, and with `WriterUnfenced` when the stream has another retention than "limits".
    */
   readonly writer: (
     channel: ChannelName,

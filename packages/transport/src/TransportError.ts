@@ -349,6 +349,30 @@ export class WriterFenced extends Schema.TaggedError<WriterFenced>(
 }
 
 /**
+ * A writer that is to be the only one was asked for on a stream in which messages do not stay: what tells a writer that it
+ * has a successor is the successor's message, found there. Nothing was published.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class WriterUnfenced extends Schema.TaggedError<WriterUnfenced>(
+  "@kps/transport/TransportError/WriterUnfenced"
+)("WriterUnfenced", {
+  channel: Schema.String,
+  stream: Schema.String,
+  retention: Schema.String
+}) {
+  override get message(): string {
+    return `no writer can be the only one on ${quoted(this.channel)}: `
+      + `stream ${quoted(this.stream)} has retention ${quoted(this.retention)}, `
+      + "in which the messages that would fence it do not stay, want \"limits\""
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * Every reason a transport operation can fail for.
  *
  * @category errors
@@ -369,7 +393,8 @@ export const TransportErrorReason = Schema.Union([
   AlreadyRun,
   SettingsDiffer,
   JetStreamRefused,
-  WriterFenced
+  WriterFenced,
+  WriterUnfenced
 ])
 
 /**

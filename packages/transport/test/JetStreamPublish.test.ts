@@ -162,6 +162,46 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.deepStrictEqual(yield* textsIn(stream), ["a0", ...named("after", 2)])
     }))
 
+  for (const fastPath of [true, false]) {
+    it.live(`passes over what comes for its inbox and is no acknowledgement: fast path ${fastPath}`, () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const proxy = yield* proxyOf(server)
+        const { jetStream, transport } = yield* jetStreamOf({
+          servers: [proxy.url],
+          ackTimeout: "500 millis",
+          fastPath
+        })
+        const look = yield* onlooker(server)
+        yield* transport.publishConfirmed(channel, texts("a", 1))
+        // of the answer, only its subject gets through, with these for it
+        yield* proxy.drop((_, body) => body.includes(`"seq":`))
+        const forged = ["{not json", "", "[]", "null", `{"seq":"1"}`, `{"seq":-1}`, `{"stream":"${stream}","seq":0}`]
+        const forge = (subject: string) => {
+          const inbox = subject.split(".").slice(0, -3).join(".")
+          for (const body of forged) look.client.publish(subject, body)
+          for (const other of ["x", "1", "1.1.x", "x.x.x", "1.1.-1", "1.1.9e9", "1..1", "1.1.1.1"]) {
+            look.client.publish(`${inbox}.${other}`, "{}")
+          }
+        }
+        let forgeries = 0
+        look.client.subscribe("_INBOX.>", {
+          callback: (_, message) => {
+            if (message.string().includes(`"seq":2}`) && forgeries++ === 0) forge(message.subject)
+          }
+        })
+        yield* Effect.promise(() => look.client.flush())
+        yield* transport.publishConfirmed(channel, texts("b", 1))
+        yield* proxy.drop(undefined)
+        yield* transport.publishConfirmed(channel, texts("c", 1))
+
+        assert.isAtLeast(forgeries, 1)
+        assert.deepStrictEqual(yield* look.textsIn(stream), ["a0", "b0", "c0"])
+        assert.strictEqual((yield* jetStream.stats).foundStored, 1)
+        assert.strictEqual((yield* transport.stats).disconnects, 0)
+      }))
+  }
+
   it.live("needs only the last acknowledgement of many", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -5,7 +5,7 @@ import type { Session } from "../src/internal/jetstream/Session.ts"
 import { channelOf } from "./support.ts"
 
 const channel = channelOf("plant.line-1")
-const stream = { name: "KPS_s", created: "", firstSequence: 1, lastSequence: 9, keeps: true }
+const stream = { name: "KPS_s", created: "", firstSequence: 1, lastSequence: 9, retention: "limits" as const }
 
 interface Answer {
   readonly reply?: string

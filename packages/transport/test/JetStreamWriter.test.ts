@@ -214,6 +214,20 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.deepStrictEqual(yield* look.textsIn(stream), named("a", 100))
     }))
 
+  for (const retention of ["interest", "workqueue"] as const) {
+    it.live(`is refused on a stream with retention ${retention}, in which nothing would fence it`, () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const { jetStream } = yield* jetStreamOf({ servers: [server.url], stream: { retention } })
+        const look = yield* onlooker(server)
+        const error = yield* Effect.flip(jetStream.writer(channel, { epoch: 1 }))
+
+        assert.strictEqual(error.reason._tag, "WriterUnfenced")
+        assert.include(error.message, `stream "${stream}" has retention "${retention}"`)
+        assert.strictEqual(yield* look.lastSequence(stream), 0)
+      }))
+  }
+
   it.live("refuses epochs, sequences, ids and positions that cannot be right", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -19,7 +19,8 @@ const {
   SettingsDiffer,
   TransportError,
   TransportErrorReason,
-  WriterFenced
+  WriterFenced,
+  WriterUnfenced
 } = Module
 
 const servers = ["a:4222", "tls://b:1"]
@@ -104,6 +105,12 @@ const table: ReadonlyArray<readonly [Module.TransportErrorReason, retryable: boo
     new WriterFenced({ channel: "x", epoch: 2, found: 1, sequence: 9 }),
     true,
     "writer of epoch 2 on \"x\" is fenced: message 9 is of epoch 1"
+  ],
+  [
+    new WriterUnfenced({ channel: "x", stream: "KPS_x", retention: "interest" }),
+    false,
+    "no writer can be the only one on \"x\": stream \"KPS_x\" has retention \"interest\", "
+    + "in which the messages that would fence it do not stay, want \"limits\""
   ]
 ]
 

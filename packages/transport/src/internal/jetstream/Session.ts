@@ -58,7 +58,7 @@ export class Session {
         if (error !== null) return
         // <writer>.<attempt>.<number>
         const [writer, attempt, number] = message.subject.slice(skip).split(".").map(Number)
-        this.takers.get(writer ?? 0)?.onAck(attempt ?? 0, number ?? 0, message.data, message.headers?.code ?? 0)
+        this.takers.get(writer ?? 0)?.onAck(attempt ?? 0, number ?? NaN, message.data, message.headers?.code ?? 0)
       }
     })
     this.path.feed(acks, { acceptRange: (bytes, start, end) => this.onFrame(bytes, start, end) })
@@ -219,11 +219,12 @@ export class Session {
     while (bytes[i] === space) i--
     while (bytes[i] !== space) i--
     i--
+    /** Not a number when it is no token of ours: anybody may send to an inbox. */
     const field = (): number => {
       let value = 0
-      for (let unit = 1; bytes[i] !== dot; i--, unit *= 10) value += (bytes[i]! - zero) * unit
-      i--
-      return value
+      let unit = 1
+      for (let digit: number; (digit = bytes[i]! - zero) >= 0 && digit <= 9; i--, unit *= 10) value += digit * unit
+      return bytes[i--] === dot && unit > 1 ? value : NaN
     }
     const number = field()
     const attempt = field()

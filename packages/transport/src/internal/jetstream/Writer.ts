@@ -10,7 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
 import type { PublishedMessage } from "../../JetStream.ts"
-import { Closed, MessageTooLarge, TransportError, WriterFenced } from "../../TransportError.ts"
+import { Closed, MessageTooLarge, TransportError, WriterFenced, WriterUnfenced } from "../../TransportError.ts"
 import type { Counters } from "../Counters.ts"
 import { publishDenied } from "../Link.ts"
 import { tell } from "../Unconfirmed.ts"
@@ -167,10 +167,12 @@ export class Writer implements AckTaker {
   })
 
   onAck(attempt: number, number: number, data: Uint8Array, code: number): void {
-    if (number < this.window.first || number >= this.window.end || this.state === "Failed") return
+    if (!(number >= this.window.first && number < this.window.end) || this.state === "Failed") return
+    const ack = pubAck.read(data, code)
+    // none of the broker's: what became of the message is found out when no answer comes
+    if (ack === undefined) return
     // without an order the others say nothing of the first one
     if (this.options.ordered || number === this.window.first) this.progressAt = this.options.now()
-    const ack = pubAck.read(data, code)
     if (ack._tag === "Stored") this.stored(number, ack.sequence, ack.duplicate)
     // a refusal of an earlier try means nothing any more
     else if (attempt === this.attempt && this.state === "Open") this.refuse(number, ack.code, ack.problem)
@@ -410,6 +412,10 @@ export class Writer implements AckTaker {
     const { channel, ensure, epoch, ordered, stats } = this.options
     this.attach(session)
     const stream = yield* told(ensure(session, channel))
+    const { retention } = stream
+    if (epoch !== undefined && retention !== "limits") {
+      return yield* new TransportError({ reason: new WriterUnfenced({ channel, stream: stream.name, retention }) })
+    }
     if (this.created !== undefined && this.created !== stream.created) {
       stats.streamsRemade++
       this.lastSequence = 0

@@ -1,4 +1,6 @@
 /** How the broker answers a publish. */
+import * as Result from "effect/Result"
+
 export type PubAck =
   | { readonly _tag: "Stored"; readonly sequence: number; readonly duplicate: boolean }
   | { readonly _tag: "Refused"; readonly code: number; readonly problem: string }
@@ -35,25 +37,36 @@ const plainSequence = (bytes: Uint8Array): number => {
   return -1
 }
 
-interface Answer {
-  readonly seq?: number
-  readonly duplicate?: boolean
-  readonly error?: { readonly code?: number; readonly err_code?: number; readonly description?: string }
-}
+const field = (value: unknown, key: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined
 
-/** `status` is the one of an answer without a body. */
-export const read = (data: Uint8Array, status: number): PubAck => {
+const numberOf = (value: unknown): number => typeof value === "number" ? value : 0
+
+const json = (data: Uint8Array): Result.Result<unknown, unknown> =>
+  Result.try(() => JSON.parse(new TextDecoder().decode(data)) as unknown)
+
+/** `status` is the one of an answer without a body. `undefined` for what is no answer of the broker at all. */
+export const read = (data: Uint8Array, status: number): PubAck | undefined => {
   const sequence = plainSequence(data)
-  if (sequence >= 0) return { _tag: "Stored", sequence, duplicate: false }
+  if (sequence > 0) return { _tag: "Stored", sequence, duplicate: false }
   if (data.length === 0) {
-    return {
+    return status === 0 ? undefined : {
       _tag: "Refused",
       code: status,
       problem: status === noResponders ? "no stream answers" : "an empty answer"
     }
   }
-  const { duplicate = false, error, seq = 0 }: Answer = JSON.parse(new TextDecoder().decode(data))
-  return error === undefined
-    ? { _tag: "Stored", sequence: seq, duplicate }
-    : { _tag: "Refused", code: error.err_code ?? error.code ?? 0, problem: error.description ?? "no reason given" }
+  const answer = Result.getOrUndefined(json(data))
+  const error = field(answer, "error")
+  if (typeof error === "object" && error !== null) {
+    const description = field(error, "description")
+    return {
+      _tag: "Refused",
+      code: numberOf(field(error, "err_code")) || numberOf(field(error, "code")),
+      problem: typeof description === "string" ? description : "no reason given"
+    }
+  }
+  const seq = numberOf(field(answer, "seq"))
+  if (!Number.isSafeInteger(seq) || seq < 1) return undefined
+  return { _tag: "Stored", sequence: seq, duplicate: field(answer, "duplicate") === true }
 }

@@ -37,7 +37,7 @@ export const range = Effect.fnUntraced(function*(
   to: number
 ): Effect.fn.Return<ReadonlyArray<Entry>, Failure> {
   const first = Math.max(from, stream.firstSequence, 1)
-  if (first > to || !stream.keeps) return []
+  if (first > to || stream.retention !== "limits") return []
   const operation = `read back stream "${stream.name}"`
   const consumer = yield* Session.told(session.call(channel, operation, (api) =>
     api.consumers.add(stream.name, {

@@ -15,8 +15,8 @@ export interface StreamState {
   /** 0 before the first message. */
   readonly lastSequence: number
   readonly firstSequence: number
-  /** Whether a message stays when it was handled. */
-  readonly keeps: boolean
+  /** With "limits" a message stays when it was handled. */
+  readonly retention: StreamInfo["config"]["retention"]
 }
 
 const stateOf = ({ config, created, state }: StreamInfo): StreamState => ({
@@ -24,7 +24,7 @@ const stateOf = ({ config, created, state }: StreamInfo): StreamState => ({
   created,
   lastSequence: state.last_seq,
   firstSequence: state.first_seq,
-  keeps: config.retention === "limits"
+  retention: config.retention
 })
 
 type Failure = TransportError | Session.SessionOver
