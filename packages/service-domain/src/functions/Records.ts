@@ -76,7 +76,7 @@ const troubleOf = (bytes: Uint8Array): Trouble => {
   const { context, message } = decodeTold(text).pipe((told) =>
     told._tag === "Some" ? told.value : { message: text, context: "" }
   )
-  return { message: message.slice(0, maxChars), context: context.slice(-maxChars) }
+  return { message: message.slice(0, maxChars).replaceAll(/\s*[\r\n]+\s*/g, " "), context: context.slice(-maxChars) }
 }
 
 /** Reads records from chunks that may be cut anywhere. */

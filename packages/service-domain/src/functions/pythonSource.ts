@@ -20,11 +20,12 @@ class Sink:
         self.fd, self.parts, self.size, self.last = fd, [], 0, time.monotonic()
 
     def sent(self, payload):
+        # what was sent before: with this one goes the end of its message, where that is near
+        if self.size > FLUSH_BYTES or time.monotonic() - self.last > FLUSH_SECONDS:
+            self.flush()
         self.parts.append(struct.pack("<BI", SENT, len(payload)))
         self.parts.append(payload)
         self.size += len(payload) + 5
-        if self.size > FLUSH_BYTES or time.monotonic() - self.last > FLUSH_SECONDS:
-            self.flush()
 
     def bare(self, kind):
         self.parts.append(bytes((kind,)))
@@ -84,13 +85,18 @@ class Context:
 
 
 def describe(error):
-    return "".join(traceback.format_exception_only(type(error), error)).strip()
+    try:
+        return type(error).__name__ + ": " + str(error)
+    except Exception:
+        return type(error).__name__
 
 
 def context_of(error):
-    # without the frame of this runtime
-    inner = error.__traceback__.tb_next if error.__traceback__ is not None else None
-    return "".join(traceback.format_exception(type(error), error, inner))
+    # without the frames of this runtime
+    at = error.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename == "<string>":
+        at = at.tb_next
+    return "".join(traceback.format_exception(type(error), error, at))
 
 
 def watch(parent):

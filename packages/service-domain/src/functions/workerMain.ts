@@ -116,6 +116,8 @@ export const workerMain = (loaded: { readonly [name: string]: unknown }): void =
       if (this.isOver) {
         throw new Error("ctx.send was called when main was over: return a promise that ends after the last send")
       }
+      // what was sent before: with this one goes the end of its message, where that is near
+      flushIfDue()
       if (message instanceof Uint8Array) long(sentKind, message)
       else if (typeof message === "string") long(sentKind, encoder.encode(message))
       else {
@@ -124,7 +126,6 @@ export const workerMain = (loaded: { readonly [name: string]: unknown }): void =
         }`
         throw new TypeError(this.misuse)
       }
-      if (size > flushBytes) flush()
     }
   }
 

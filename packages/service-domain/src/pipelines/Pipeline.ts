@@ -154,14 +154,17 @@ export const run = Effect.fnUntraced(function*(
       yield* arrivals.settle(through)
     })))
   }
+  const whenDraining = Deferred.await(draining)
   const allStarted = Effect.forEach(stages, ({ started }) => started, { discard: true })
-  const fibers = yield* Effect.forEach(readers, (reader) => Effect.forkScoped(Effect.andThen(allStarted, reader)))
+  const fibers = yield* Effect.forEach(readers, (reader) =>
+    Effect.forkScoped(
+      Effect.raceFirst(Effect.as(allStarted, reader), Effect.as(whenDraining, Effect.void)).pipe(Effect.flatten)
+    ))
   yield* Effect.addFinalizer(() =>
-    Effect.andThen(
-      Deferred.succeed(draining, undefined),
-      Effect.suspend(() =>
-        monitor.state.status === "STARTING" ? Effect.void : Effect.forEach(fibers, Fiber.await, { discard: true })
-      ).pipe(Effect.interruptible, Effect.timeoutOption(options.drainTimeout ?? "2 seconds"))
+    Deferred.succeed(draining, undefined).pipe(
+      Effect.andThen(Effect.forEach(fibers, Fiber.await, { discard: true })),
+      Effect.interruptible,
+      Effect.timeoutOption(options.drainTimeout ?? "2 seconds")
     )
   )
 

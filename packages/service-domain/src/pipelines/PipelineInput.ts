@@ -56,15 +56,16 @@ export const run = (options: InputOptions): Effect.Effect<void> => {
   const once = options.jetStream === undefined
     ? core(options, sampling, ready)
     : stored(options, options.jetStream, sampling, ready)
-  const again = (error: TransportError.TransportError) =>
+  const again = (error: TransportError.TransportError): Effect.Effect<void> =>
     Effect.suspend(() => {
       monitor.alerts.raise("inputFailed", input.channel, `${part} cannot be read: ${error.message}`)
       monitor.failing(part, `${part} cannot be read: ${error.message}`)
-      return Effect.sleep(Duration.millis(Math.min(mostMillis, firstMillis * 2 ** Math.min(failures++, 16))))
+      const wait = Effect.sleep(Duration.millis(Math.min(mostMillis, firstMillis * 2 ** Math.min(failures++, 16))))
+      return Effect.raceFirst(Effect.as(wait, loop), Effect.as(options.drainWhen, Effect.void)).pipe(Effect.flatten)
     })
   const loop: Effect.Effect<void> = Effect.matchEffect(
     Effect.scoped(Effect.andThen(once, Effect.suspend(() => arrivals.whenSettled))),
-    { onFailure: (error) => Effect.andThen(again(error), loop), onSuccess: () => Effect.void }
+    { onFailure: again, onSuccess: () => Effect.void }
   )
   return loop
 }

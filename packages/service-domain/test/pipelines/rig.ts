@@ -1,6 +1,6 @@
 /** What tests of pipelines have in common. */
 import { Channel, Transport, type TransportError } from "@kps/transport"
-import { Effect, Ref, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import type { FunctionDescription } from "../../src/functions/FunctionDescription.ts"
 import * as Pipeline from "../../src/pipelines/Pipeline.ts"
@@ -59,19 +59,20 @@ export const publish = (
 export const collect = (
   name: string
 ): Effect.Effect<Effect.Effect<ReadonlyArray<string>>, unknown, Transport.Transport | Scope.Scope> =>
-  Effect.gen(function*() {
-    const transport = yield* Transport.Transport
-    const messages = yield* transport.subscription(channel(name))
-    const texts = yield* Ref.make<ReadonlyArray<string>>([])
-    yield* Effect.forkScoped(
-      Stream.runForEachArray(messages, (array) =>
-        Ref.update(texts, (before) => [
-          ...before,
-          ...array.flatMap(({ payloads }) => payloads.map((payload) => decoder.decode(payload)))
-        ]))
-    )
-    return Ref.get(texts)
-  })
+  Effect.map(
+    Effect.tap(
+      Effect.map(
+        Effect.flatMap(Transport.Transport, (transport) => transport.subscription(channel(name))),
+        (messages) => ({ messages, texts: new Array<string>() })
+      ),
+      ({ messages, texts }) =>
+        Effect.forkScoped(Stream.runForEach(messages, ({ payloads }) =>
+          Effect.sync(() => {
+            for (const payload of payloads) texts.push(decoder.decode(payload))
+          })))
+    ),
+    ({ texts }) => Effect.sync(() => [...texts])
+  )
 
 /** Asks until the answer fits, at most 30 seconds; fails with the last answer. */
 export const until = <A, E, R>(ask: Effect.Effect<A, E, R>, fits: (answer: A) => boolean) =>
@@ -79,7 +80,8 @@ export const until = <A, E, R>(ask: Effect.Effect<A, E, R>, fits: (answer: A) =>
     for (let n = 0; n < 3_000; n++) {
       const answer = yield* ask
       if (fits(answer)) return answer
-      yield* Effect.sleep("10 millis")
+      // also where the test has the clock
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
     }
     return yield* Effect.die(new Error(`still ${JSON.stringify(yield* ask)}`))
   })
