@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as NatsBroker from "./broker/NatsBroker.ts"
 export * as DocumentError from "./documents/DocumentError.ts"
 export * as Documents from "./documents/Documents.ts"
 export * as Journal from "./documents/Journal.ts"
@@ -32,3 +33,4 @@ export * as Listing from "./rest/Listing.ts"
 export * as OperatorApi from "./rest/OperatorApi.ts"
 export * as OperatorViews from "./rest/OperatorViews.ts"
 export * as RestServer from "./rest/RestServer.ts"
+export * as ServiceDomain from "./ServiceDomain.ts"

@@ -25,7 +25,7 @@ import * as EventScraper from "./EventScraper.ts"
 import * as Holding from "./Holding.ts"
 import * as InstanceReconciler from "./InstanceReconciler.ts"
 import { InstanceState, platformAlerts } from "./InstanceState.ts"
-import * as ProcessGuard from "./ProcessGuard.ts"
+import type { ProcessGuard } from "./ProcessGuard.ts"
 import * as Tenants from "./Tenants.ts"
 
 /**
@@ -92,7 +92,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<
   Reconciler["Service"],
   never,
-  Documents | EventHistory | Lease.Lease | ProcessGuard.ProcessGuard | Scope.Scope
+  Documents | EventHistory | Lease.Lease | ProcessGuard | Scope.Scope
 > {
   const { connectors = {}, serviceDomain } = options
   const instanceOptions: InstanceReconciler.Options = {
@@ -211,7 +211,5 @@ const release = (endpoint: string, connectorId: string): Effect.Effect<void> =>
  */
 export const layer = (
   options: Options
-): Layer.Layer<Reconciler, never, Documents | EventHistory | Lease.Lease> =>
-  Layer.effect(Reconciler, make(options)).pipe(
-    Layer.provide(ProcessGuard.layer({ grace: options.grace ?? "10 seconds" }))
-  )
+): Layer.Layer<Reconciler, never, Documents | EventHistory | Lease.Lease | ProcessGuard> =>
+  Layer.effect(Reconciler, make(options))

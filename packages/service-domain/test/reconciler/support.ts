@@ -5,6 +5,7 @@ import { Duration, Effect, Layer, Option, Schedule } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Documents from "../../src/documents/Documents.ts"
 import * as EventHistory from "../../src/events/EventHistory.ts"
+import * as ProcessGuard from "../../src/reconciler/ProcessGuard.ts"
 import * as Reconciler from "../../src/reconciler/Reconciler.ts"
 import type { InstanceView } from "../../src/rest/OperatorViews.ts"
 import * as documents from "../support/documents.ts"
@@ -41,7 +42,7 @@ export const reconciler = (options: Partial<Reconciler.Options>) =>
       resyncInterval: "1 second",
       ...options,
       env: { NATS_BROKER: url, ...options.env }
-    })))
+    }))).pipe(Layer.provide(ProcessGuard.layer({ grace: options.grace ?? "10 seconds" })))
 
 /** The documents without a pipeline, with the streams' outside on the broker that is there. */
 export const seed = Effect.gen(function*() {

@@ -1,0 +1,199 @@
+/**
+ * The nats-server of a service domain: one of its own, or one that is given.
+ *
+ * @since 0.1.0
+ */
+import * as binaries from "@kps/transport/testing/NatsServer"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
+import { join, resolve } from "node:path"
+import { FunctionLog } from "../functions/FunctionLog.ts"
+import * as LocalProcess from "../reconciler/LocalProcess.ts"
+import type { ProcessGuard } from "../reconciler/ProcessGuard.ts"
+
+/**
+ * The service domain's own nats-server does not start.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BrokerFailed extends Schema.TaggedError<BrokerFailed>("@kps/service-domain/NatsBroker/BrokerFailed")(
+  "BrokerFailed",
+  { folder: Schema.String, problem: Schema.String }
+) {
+  override get message(): string {
+    return `cannot start a nats-server that keeps its files in ${this.folder}: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Where it keeps its files: documents, events and channels are among them. Made when it is not there. */
+  readonly folder: string
+  /** Port on 127.0.0.1; 0 takes one that is free. Default: 0. */
+  readonly port?: number | undefined
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class NatsBroker extends Context.Service<NatsBroker, {
+  /** Where it is reached, as `nats://host:port`; of several servers all, with commas between. Without credentials. */
+  readonly url: string
+  /** Whether it is the service domain's own: nobody else has credentials for it. */
+  readonly isOwn: boolean
+}>()("@kps/service-domain/NatsBroker") {}
+
+/** As the platform's own, it takes larger messages than NATS does by default. */
+const maxPayload = "8MB"
+
+const startTimeout = "20 seconds"
+const grace = "5 seconds"
+
+/** One whose service domain was killed is being ended by its guard. */
+const predecessorTimeout = "10 seconds"
+
+const restartAfter = "500 millis"
+
+/** The process that has the folder, if one has: two on one folder would ruin it. */
+const holderOf = (folder: string): number | undefined => {
+  const pid = Result.getOrElse(Result.try(() => Number(readFileSync(join(folder, "nats.pid"), "utf8"))), () => 0)
+  if (!(pid > 0) || Result.isFailure(Result.try(() => process.kill(pid, 0)))) return undefined
+  // The pid may be somebody else's by now; where that cannot be seen it is taken for the holder.
+  const command = Result.try(() => readFileSync(`/proc/${pid}/cmdline`, "utf8"))
+  return Result.isSuccess(command) && !command.success.includes(folder) ? undefined : pid
+}
+
+const answers = (port: number): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const socket = connect({ host: "127.0.0.1", port })
+    socket.once("data", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    socket.once("error", () => resume(Effect.succeed(false)))
+    return Effect.sync(() => socket.destroy())
+  })
+
+/**
+ * Starts a nats-server with JetStream on the loopback interface, and again on its port whenever it dies, until the scope is
+ * closed. Succeeds when it takes connections.
+ *
+ * **Details**
+ *
+ * The server is `NATS_SERVER_BIN`, or the `nats-server` that is found on PATH and in the usual places. A folder has one
+ * server at a time: another one is waited for, for ten seconds.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<NatsBroker["Service"], BrokerFailed, ProcessGuard | Scope.Scope> {
+  const folder = resolve(options.folder)
+  const fail = (problem: string) => new BrokerFailed({ folder, problem })
+  const binary = binaries.binary()
+  if (binary === undefined) {
+    return yield* fail(
+      "there is none: put nats-server on PATH (Debian: apt-get install nats-server), or set NATS_SERVER_BIN"
+    )
+  }
+  const config = join(folder, "nats.conf")
+  yield* Effect.try({
+    try: () => {
+      mkdirSync(folder, { recursive: true })
+      const store = JSON.stringify(join(folder, "jetstream"))
+      writeFileSync(config, `max_payload: ${maxPayload}\njetstream { store_dir: ${store} }\n`)
+    },
+    catch: (cause) => fail(cause instanceof Error ? cause.message : String(cause))
+  })
+  yield* Effect.sync(() => holderOf(folder)).pipe(
+    Effect.repeat({ until: (holder) => holder === undefined, schedule: Schedule.spaced("50 millis") }),
+    Effect.timeoutOrElse({
+      duration: predecessorTimeout,
+      orElse: () => Effect.fail(fail(`process ${holderOf(folder)} is a nats-server on that folder: end it first`))
+    })
+  )
+
+  const clock = yield* Clock.Clock
+  const log = new FunctionLog(() => clock.currentTimeMillisUnsafe())
+  const said = () => log.read(0, undefined).slice(-3).map(({ text }) => text).join("; ")
+  const ready = yield* Deferred.make<number, BrokerFailed>()
+  let port = options.port === 0 ? undefined : options.port
+
+  const life = Effect.gen(function*() {
+    const child = yield* LocalProcess.start({
+      command: `exec "$KPS_NATS_SERVER" -a 127.0.0.1 -p "$KPS_PORT" -c "$KPS_NATS_CONFIG" -P "$KPS_NATS_PID"`,
+      env: { KPS_NATS_SERVER: binary, KPS_NATS_CONFIG: config, KPS_NATS_PID: join(folder, "nats.pid") },
+      port,
+      grace,
+      onOutput: (source, text) => log.text("nats-server", source, text)
+    }).pipe(Effect.mapError(({ message }) => fail(message)))
+    const its = Number(child.endpoint.split(":")[1])
+    const isReady = Effect.repeat(answers(its), {
+      until: (yes: boolean) => yes,
+      schedule: Schedule.spaced("20 millis")
+    })
+    yield* isReady.pipe(
+      Effect.timeoutOrElse({
+        duration: startTimeout,
+        orElse: () => Effect.fail(fail(`it was not ready within ${startTimeout}: ${said()}`))
+      }),
+      Effect.raceFirst(Effect.flatMap(child.ended, (how) => Effect.fail(fail(`it ended ${how}: ${said()}`))))
+    )
+    port = its
+    yield* Deferred.succeed(ready, its)
+    const how = yield* child.ended
+    yield* Effect.logWarning("the nats-server has ended and is started again").pipe(Effect.annotateLogs({ how, port }))
+  }).pipe(Effect.scoped)
+
+  yield* life.pipe(
+    // The first one that does not start fails the caller; later ones are tried again.
+    Effect.catch((error) =>
+      Deferred.doneUnsafe(ready, Exit.fail(error)) ? Effect.interrupt : Effect.logWarning(error.message)
+    ),
+    Effect.andThen(Effect.sleep(restartAfter)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return { url: `nats://127.0.0.1:${yield* Deferred.await(ready)}`, isOwn: true }
+})
+
+/**
+ * Layer with a server of its own.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<NatsBroker, BrokerFailed, ProcessGuard> =>
+  Layer.effect(NatsBroker, make(options))
+
+/**
+ * Layer with servers that are given.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerServers = (servers: ReadonlyArray<string>): Layer.Layer<NatsBroker> =>
+  Layer.succeed(NatsBroker, {
+    // Who is shown it need not know by whom it is used.
+    url: servers.map((server) => server.replace(/\/\/[^/@]*@/, "//")).join(","),
+    isOwn: false
+  })
