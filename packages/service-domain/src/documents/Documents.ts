@@ -70,11 +70,11 @@ export class Documents extends Context.Service<Documents, {
    *
    * **Details**
    *
-   * Its own `id` is not looked at, and `createdAt` stays. Fails with `Changed` when a revision is expected and the
+   * `createdAt` stays. Fails with `Changed` when a revision is expected and the
    * document has another one, or when the document says a `version` and that is not the one that is kept: what was read,
    * changed and written back does not overwrite what came in between. Fails as `create` does, with `Invalid` also when a
    * document that refers to this one would no longer be right (its path begins with that document), or when it would
-   * belong to another project or instance; with `NotFound` when there is none. Writes nothing when it changes nothing.
+   * have another id, or belong to another project or instance; with `NotFound` when there is none. Writes nothing when it changes nothing.
    */
   readonly update: <K extends Kind>(
     kind: K,

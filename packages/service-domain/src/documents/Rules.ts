@@ -160,7 +160,9 @@ const checks: {
     Effect.sync(() =>
       Option.match(surroundings(snapshot, value.connectorInstanceID), {
         onNone: () => noInstance(value.connectorInstanceID),
-        onSome: (beside) => ConnectorStream.check(value, beside)
+        onSome: (
+          beside
+        ) => [...ConnectorStream.check(value, beside), ...checkNameAsEndpoint(value, beside.project, snapshot)]
       })
     ),
   connectorConfig: (value, snapshot) =>
@@ -187,6 +189,23 @@ const checks: {
         ...checkOneEndpoint(value, streams)
       ]
     })
+}
+
+/** Pipelines name the egress stream that they put out to: it has to stay the only one of its name. */
+const checkNameAsEndpoint = (
+  { direction, id, name }: Values["connectorStream"],
+  project: Values["project"],
+  snapshot: Snapshot
+): Violations => {
+  if (direction !== "EGRESS") return []
+  const isTaken = streamsOf(snapshot, project.id).some((other) =>
+    other.id !== id && other.direction === "EGRESS" && other.name === name
+  )
+  const isNamed = snapshot.values("dataPipeline").some((pipeline) =>
+    pipeline.projectId === project.id && pipeline.edgeStreamType === "Connector" && pipeline.endPoint === name
+  )
+  const wanted = `another name than "${name}": pipelines of the project put out to the egress stream of that name`
+  return isTaken && isNamed ? [Violation.make("name", wanted, name)] : []
 }
 
 /** A name is unique in an instance: a project may have it more than once. */

@@ -1,5 +1,5 @@
 /** Writes by the rules: checked beside all documents, and appended if nothing was written since. */
-import { InvalidResource, type Violation } from "@kps/resources"
+import { InvalidResource, Violation } from "@kps/resources"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -88,6 +88,9 @@ const place = Effect.fnUntraced(function*<K extends Kind>(
   return resolved
 })
 
+const otherId = (id: string, got: string | undefined) =>
+  got === undefined || got === id ? [] : [Violation.make("id", `"${id}", the id of the document`, got)]
+
 /** What its author says. */
 const contentOf = <K extends Kind>({ createdAt: _c, id: _i, updatedAt: _u, version: _v, ...content }: Values[K]) =>
   content
@@ -165,6 +168,7 @@ export const make = Effect.fnUntraced(function*(
               if (value.version !== undefined && value.version !== wanted) {
                 return yield* fail(new Changed({ kind, id, wanted: value.version, got: wanted }))
               }
+              yield* refuse(kind, value.name, otherId(id, value.id))
               const placed = yield* place(snapshot, kind, id, value, Option.some(before))
               if (Equal.equals(contentOf(placed), contentOf(before.value))) return { _tag: "Done", result: before }
               const { updatedAt, version } = yield* stamp(wanted)
