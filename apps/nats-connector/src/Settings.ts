@@ -57,8 +57,8 @@ Usage: nats-connector --connectorInstanceID ID [--host ADDRESS] [--port PORT]
 
 Flags (a single dash does as well):
   --connectorInstanceID ID   id of the connector instance; default: CONNECTOR_INSTANCE_ID
-  --host ADDRESS             address to serve gRPC on; default: 0.0.0.0
-  --port PORT                port to serve gRPC on, 0 for a free one; default: 8000
+  --host ADDRESS             address to serve gRPC on; default: KPS_LISTEN_HOST, or 0.0.0.0
+  --port PORT                port to serve gRPC on, 0 for a free one; default: KPS_LISTEN_PORT, or 8000
   --tls-cert FILE            certificate to serve with, in PEM; default: KPS_TLS_CERT, or plain text
   --tls-key FILE             its private key, in PEM without a passphrase; default: KPS_TLS_KEY
   --tls-client-ca FILE       authorities of clients, each of which then has to show a certificate; default:
@@ -159,12 +159,16 @@ export const parse = (
   if (connectorId === undefined) {
     return usage("no connector instance id: set CONNECTOR_INSTANCE_ID or give --connectorInstanceID")
   }
-  const port = portOf("flag --port", flag(values.port) ?? "8000")
+  const portFlag = flag(values.port)
+  const portName = portFlag === undefined ? "KPS_LISTEN_PORT" : "flag --port"
+  const port = portOf(portName, portFlag ?? variable("KPS_LISTEN_PORT") ?? "8000")
   if (Result.isFailure(port)) return Result.fail(port.failure)
-  const host = flag(values.host) ?? "0.0.0.0"
+  const hostFlag = flag(values.host)
+  const host = hostFlag ?? variable("KPS_LISTEN_HOST") ?? "0.0.0.0"
   const metricsHost = flag(values["metrics-host"]) ?? host
-  for (const [name, value] of [["host", host], ["metrics-host", metricsHost]] as const) {
-    if (/[\s/]/.test(value)) return usage(`flag --${name} is ${cut(value)}: want an address or a host name`)
+  const hostName = hostFlag === undefined ? "KPS_LISTEN_HOST" : "flag --host"
+  for (const [name, value] of [[hostName, host], ["flag --metrics-host", metricsHost]] as const) {
+    if (/[\s/]/.test(value)) return usage(`${name} is ${cut(value)}: want an address or a host name`)
   }
   const metricsFlag = flag(values["metrics-port"])
   const metricsText = metricsFlag ?? variable("KPS_METRICS_PORT")

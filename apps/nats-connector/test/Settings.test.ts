@@ -96,6 +96,8 @@ describe("Settings", () => {
   it("reads the rest of the environment", () => {
     const settings = run(["--host", "127.0.0.1"], {
       CONNECTOR_INSTANCE_ID: "c-1",
+      KPS_LISTEN_HOST: "127.0.0.2",
+      KPS_LISTEN_PORT: "9000",
       KPS_ERRORS: "grpc",
       KPS_SET_PAYLOAD: "replaceAll",
       KPS_SECRETS_DIR: "/run/secrets",
@@ -110,7 +112,7 @@ describe("Settings", () => {
     assert.deepStrictEqual(settings, {
       connectorId: "c-1",
       host: "127.0.0.1",
-      port: 8000,
+      port: 9000,
       tls: undefined,
       errors: "grpc",
       setPayload: "replaceAll",
@@ -189,6 +191,14 @@ describe("Settings", () => {
 
   it("names the flag or variable, and the value, that it refuses", () => {
     assert.strictEqual(problem(["--port", "80000"]), "flag --port is \"80000\": want a number from 0 to 65535")
+    assert.strictEqual(
+      problem([], { CONNECTOR_INSTANCE_ID: "c-1", KPS_LISTEN_PORT: "x" }),
+      "KPS_LISTEN_PORT is \"x\": want a number from 0 to 65535"
+    )
+    assert.strictEqual(
+      problem([], { CONNECTOR_INSTANCE_ID: "c-1", KPS_LISTEN_HOST: "a/b" }),
+      "KPS_LISTEN_HOST is \"a/b\": want an address or a host name"
+    )
     assert.strictEqual(problem(["--port", "http"]), "flag --port is \"http\": want a number from 0 to 65535")
     assert.strictEqual(problem(["--port"]), "flag --port needs a value")
     assert.strictEqual(problem(["--port="]), "flag --port needs a value")

@@ -139,7 +139,8 @@ const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schem
 )
 
 /**
- * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_ERRORS` (`inBand` or
+ * What the environment says of a connector: `CONNECTOR_INSTANCE_ID`, which must be there, `KPS_LISTEN_HOST` and `KPS_LISTEN_PORT` (where
+ * to listen), `KPS_ERRORS` (`inBand` or
  * `grpc`), `KPS_SET_PAYLOAD` (`perKind` or `replaceAll`), `KPS_REFLECTION` (`on` or `off`), `KPS_PACKING` (see
  * `StreamPacking.parse`), `KPS_DELIVERY` (see `StreamDelivery.parse`), and for TLS
  * `KPS_TLS_CERT`, `KPS_TLS_KEY` and `KPS_TLS_CLIENT_CA`, each the path of a file or PEM.
@@ -148,10 +149,15 @@ const delivery: Config.Config<StreamDelivery.Options | undefined> = Config.schem
  * @since 0.1.0
  */
 export const config: Config.Config<
-  & Required<Pick<Options, "connectorId" | "errors" | "setPayload" | "reflection">>
+  & Required<Pick<Options, "connectorId" | "host" | "port" | "errors" | "setPayload" | "reflection">>
   & Pick<Options, "tls" | "packing" | "delivery">
 > = Config.all({
   connectorId: Config.NonEmptyString("CONNECTOR_INSTANCE_ID"),
+  host: Config.NonEmptyString("KPS_LISTEN_HOST").pipe(Config.withDefault("0.0.0.0")),
+  port: Config.schema(
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 0, maximum: 65_535 })),
+    "KPS_LISTEN_PORT"
+  ).pipe(Config.withDefault(8000)),
   errors: Config.Literals(["inBand", "grpc"], "KPS_ERRORS").pipe(Config.withDefault("inBand" as const)),
   setPayload: Config.Literals(["perKind", "replaceAll"], "KPS_SET_PAYLOAD").pipe(
     Config.withDefault("perKind" as const)

@@ -36,6 +36,8 @@ describe("docs/contract.md", () => {
 
       assert.deepStrictEqual(yield* read({ CONNECTOR_INSTANCE_ID: "c" }), {
         connectorId: "c",
+        host: "0.0.0.0",
+        port: 8000,
         errors: "inBand",
         setPayload: "perKind",
         reflection: true,
@@ -46,6 +48,8 @@ describe("docs/contract.md", () => {
       assert.deepStrictEqual(
         yield* read({
           CONNECTOR_INSTANCE_ID: "c",
+          KPS_LISTEN_HOST: "127.0.0.1",
+          KPS_LISTEN_PORT: "0",
           KPS_ERRORS: "grpc",
           KPS_SET_PAYLOAD: "replaceAll",
           KPS_REFLECTION: "off",
@@ -54,6 +58,8 @@ describe("docs/contract.md", () => {
         }),
         {
           connectorId: "c",
+          host: "127.0.0.1",
+          port: 0,
           errors: "grpc",
           setPayload: "replaceAll",
           reflection: false,

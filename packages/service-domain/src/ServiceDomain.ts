@@ -55,7 +55,7 @@ export interface Options {
   readonly connectors?: ConnectorTargets | undefined
   /**
    * Variables for connectors beside those of this process and those that are set for them (`CONNECTOR_INSTANCE_ID`,
-   * `NATS_BROKER`, `NATS_NAME`, `KPS_TRANSPORT`, `KPS_HOST`, `KPS_PORT`). Default: none.
+   * `NATS_BROKER`, `NATS_NAME`, `KPS_TRANSPORT`, `KPS_LISTEN_HOST`, `KPS_LISTEN_PORT`). Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** What pipelines are run with. Default: the defaults of `Pipeline.Options`. */

@@ -140,7 +140,7 @@ export const make = Effect.fnUntraced(function*(
 
   const life = Effect.gen(function*() {
     const child = yield* LocalProcess.start({
-      command: `exec "$KPS_NATS_SERVER" -a 127.0.0.1 -p "$KPS_PORT" -c "$KPS_NATS_CONFIG" -P "$KPS_NATS_PID"`,
+      command: `exec "$KPS_NATS_SERVER" -a 127.0.0.1 -p "$KPS_LISTEN_PORT" -c "$KPS_NATS_CONFIG" -P "$KPS_NATS_PID"`,
       env: { KPS_NATS_SERVER: binary, KPS_NATS_CONFIG: config, KPS_NATS_PID: join(folder, "nats.pid") },
       port,
       grace,

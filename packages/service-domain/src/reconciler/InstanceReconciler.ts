@@ -27,7 +27,7 @@ import type { ProcessGuard } from "./ProcessGuard.ts"
 export interface Options {
   /**
    * Variables that connectors get beside those of this process and those that are an instance's own
-   * (`CONNECTOR_INSTANCE_ID`, `NATS_NAME`, `KPS_HOST`, `KPS_PORT`); `undefined` takes one away.
+   * (`CONNECTOR_INSTANCE_ID`, `NATS_NAME`, `KPS_LISTEN_HOST`, `KPS_LISTEN_PORT`); `undefined` takes one away.
    */
   readonly env: Readonly<Record<string, string | undefined>>
   /** How often everything is told again, though nothing has changed. */
@@ -125,7 +125,7 @@ const live = Effect.fnUntraced(function*(
           new ConnectorGone({
             how: `the connector did not answer at ${endpoint} within ${
               Duration.format(Duration.fromInputUnsafe(options.startTimeout))
-            }: it has to serve gRPC on $KPS_HOST:$KPS_PORT`
+            }: it has to serve gRPC on $KPS_LISTEN_HOST:$KPS_LISTEN_PORT`
           })
         )
     })

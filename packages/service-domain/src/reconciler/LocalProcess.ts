@@ -84,8 +84,8 @@ const signal = (group: number, name: NodeJS.Signals | 0): boolean =>
  *
  * **Details**
  *
- * Beside `env` it gets `KPS_HOST` and `KPS_PORT`: the address on which it is to serve, on the loopback interface. A command
- * can pass these on, as in `connector --port $KPS_PORT`. It leads a process
+ * Beside `env` it gets `KPS_LISTEN_HOST` and `KPS_LISTEN_PORT`: the address on which it is to serve, on the loopback interface. A command
+ * can pass these on, as in `connector --port $KPS_LISTEN_PORT`. It leads a process
  * group of its own. When this process is killed, `ProcessGuard` ends the group.
  *
  * @category constructors
@@ -102,7 +102,7 @@ export const start = Effect.fnUntraced(function*(
   const spawning = Effect.callback<ChildProcess, CannotStart>((resume) => {
     const started = Result.try(() =>
       spawn("/bin/sh", ["-c", command], {
-        env: { ...process.env, ...env, KPS_HOST: "127.0.0.1", KPS_PORT: String(port) },
+        env: { ...process.env, ...env, KPS_LISTEN_HOST: "127.0.0.1", KPS_LISTEN_PORT: String(port) },
         stdio: ["ignore", "pipe", "pipe"],
         detached: true
       })

@@ -39,7 +39,7 @@ export interface Options {
   readonly connectors?: ConnectorTarget.ConnectorTargets | undefined
   /**
    * Variables for connectors that are started here, beside those of this process and an instance's own
-   * (`CONNECTOR_INSTANCE_ID`, `NATS_NAME`, `KPS_HOST`, `KPS_PORT`); `undefined` takes one away. Default: none.
+   * (`CONNECTOR_INSTANCE_ID`, `NATS_NAME`, `KPS_LISTEN_HOST`, `KPS_LISTEN_PORT`); `undefined` takes one away. Default: none.
    */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
   /** How often a connector is told everything again, though nothing has changed. Default: 30 seconds. */

@@ -13,7 +13,7 @@ import * as documents from "../support/documents.ts"
 const main = fileURLToPath(new URL("../../../../apps/nats-connector/dist/main.js", import.meta.url))
 
 /** The connector of the documentation, as its bundle. */
-export const natsConnector = `exec "${process.execPath}" "${main}" --host "$KPS_HOST" --port "$KPS_PORT"`
+export const natsConnector = `exec "${process.execPath}" "${main}"`
 
 /** Waits until it is so, by the system's clock; dies with what it was last. */
 export const until = <A, E, R>(effect: Effect.Effect<A, E, R>, is: (value: A) => boolean): Effect.Effect<A, E, R> => {
