@@ -1,21 +1,28 @@
 /**
  * Failures as the person at the terminal sees them: what failed, what to do, and the exit code.
  *
- * Exit codes: 0 done; 1 the connector refused, failed or does not serve, a class differs or breaks; 2 the command line or a
- * file is wrong;
- * 3 the connector could not be reached or did not answer in time.
+ * Exit codes: 0 done; 1 the connector or the service domain refused, failed or does not serve, a class differs or
+ * breaks; 2 the command line or a file is wrong; 3 the connector or the service domain could not be reached or did not
+ * answer in time.
  *
  * @since 0.1.0
  */
 import type { ClientError, Endpoint, Tls } from "@kps/client"
 import type { InvalidResource } from "@kps/resources"
 import type { DeadLetterError, StateError } from "@kps/server"
+import type { DocumentError } from "@kps/service-domain"
 import type { Description, WireSubject } from "@kps/testing"
 import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
 import * as Schema from "effect/Schema"
 import type { NoConnector } from "./ConnectorModule.ts"
 import type { InvalidDocument } from "./DesiredState.ts"
+import type { BadContext } from "./domain/Contexts.ts"
+import type { Failed } from "./domain/Domain.ts"
+import type { NoDocuments } from "./domain/Manifest.ts"
+import type { NotNamed } from "./domain/Names.ts"
+import type { UnknownNoun } from "./domain/Noun.ts"
+import type { Unfit } from "./domain/Plan.ts"
 import type { HttpFailed } from "./Guarantees.ts"
 
 /**
@@ -212,6 +219,13 @@ export type Failure =
   | HttpFailed
   | Description.InvalidDescription
   | WireSubject.Unusable
+  | BadContext
+  | DocumentError.DocumentError
+  | Failed
+  | NoDocuments
+  | NotNamed
+  | UnknownNoun
+  | Unfit
 
 /**
  * @category reporting
@@ -233,7 +247,12 @@ export const exitCode = (failure: Failure): number => {
     case "NoConnector":
     case "BadSelection":
     case "InvalidResource":
+    case "BadContext":
+    case "NoDocuments":
+    case "UnknownNoun":
+    case "Unfit":
       return 2
+    case "Away":
     case "Unreachable":
     case "CertificateRefused":
     case "DeadlineExceeded":
@@ -289,6 +308,14 @@ const advice = (failure: Failure): string | undefined => {
       return "kps positions ls shows all that are saved"
     case "InvalidDocument":
       return "nothing was sent"
+    case "Away":
+      return failure.reason === "unreachable"
+        ? "does it run (kps serve), and is its context the right one (kps config get-contexts)?"
+        : "is the context the right one (kps config get-contexts)?"
+    case "Refused":
+      return failure.status === 401 ? "log in again with kps config create-context" : undefined
+    case "Unfit":
+      return "nothing was changed"
     case "ClassDiffers":
       return "write it anew with kps class build"
     case "ClassBreaks":

@@ -1,5 +1,5 @@
 /**
- * `kps config`: the config in force of a running connector.
+ * `kps config`: the config in force of a running connector; and the contexts of service domains.
  *
  * @since 0.1.0
  */
@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Connection from "../Connection.ts"
 import * as Output from "../Output.ts"
 import { BadAssignment } from "../Report.ts"
+import * as Contexts from "./Contexts.ts"
 
 const columns: ReadonlyArray<Output.Column<readonly [string, JsonValue]>> = [
   { header: "KEY", cell: ([key]) => key },
@@ -86,6 +87,6 @@ const set = Command.make(
  * @since 0.1.0
  */
 export const command = Command.make("config").pipe(
-  Command.withDescription("Look at the config of a running connector, and change it"),
-  Command.withSubcommands([get, set])
+  Command.withDescription("The config of a running connector; and which service domains there are to talk to"),
+  Command.withSubcommands([get, set, ...Contexts.commands])
 )

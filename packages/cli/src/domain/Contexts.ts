@@ -1,0 +1,175 @@
+/**
+ * Which service domains there are to talk to, and the tokens for them: one file that only its owner can read.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import { homedir } from "node:os"
+
+/**
+ * A service domain and who one is to it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Entry = Schema.Struct({
+  /** Base of its REST API, such as `http://127.0.0.1:8080`. */
+  url: Schema.String,
+  /** Who the token is for. */
+  email: Schema.optionalKey(Schema.String),
+  token: Schema.String
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Entry = typeof Entry.Type
+
+/**
+ * What the file holds. `current` names the context that commands use.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Contexts = Schema.Struct({
+  current: Schema.optionalKey(Schema.String),
+  contexts: Schema.Record(Schema.String, Entry)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Contexts = typeof Contexts.Type
+
+/**
+ * The file of contexts could not be read, or is none; or it has no context of that name.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class BadContext extends Schema.TaggedError<BadContext>("@kps/cli/domain/Contexts/BadContext")("BadContext", {
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+const Json = Schema.fromJsonString(Contexts)
+
+/**
+ * Where the file is: `contexts.json` in `KPS_HOME`, or in `.kps` of the home folder.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const file = Effect.gen(function*() {
+  const path = yield* Path.Path
+  const home = yield* Config.option(Config.String("KPS_HOME"))
+  return path.join(Option.getOrElse(home, () => path.join(homedir(), ".kps")), "contexts.json")
+})
+
+/**
+ * What the file holds; nothing while there is none.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const read = Effect.gen(function*() {
+  const fs = yield* FileSystem.FileSystem
+  const at = yield* file
+  const text = yield* fs.readFileString(at).pipe(
+    Effect.catchIf((error) => error.reason._tag === "NotFound", () => Effect.succeed("{\"contexts\":{}}")),
+    Effect.mapError(({ message }) => new BadContext({ problem: `cannot read ${JSON.stringify(at)}: ${message}` }))
+  )
+  return yield* Schema.decodeUnknownEffect(Json)(text).pipe(
+    // the text is not shown: it may hold tokens
+    Effect.mapError(() =>
+      new BadContext({ problem: `${JSON.stringify(at)} is no file of contexts: mend or remove it` })
+    )
+  )
+})
+
+/**
+ * Puts a file in the place of the one that is there, for its owner alone.
+ *
+ * @category writing
+ * @since 0.1.0
+ */
+export const write = Effect.fnUntraced(function*(contexts: Contexts) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const at = yield* file
+  const text = yield* Effect.orDie(Schema.encodeEffect(Json)(contexts))
+  yield* Effect.gen(function*() {
+    yield* fs.makeDirectory(path.dirname(at), { recursive: true, mode: 0o700 })
+    // beside it, then renamed: who is killed in between leaves the old one
+    const next = `${at}.${process.pid}.tmp`
+    yield* fs.writeFileString(next, `${text}\n`, { mode: 0o600 })
+    yield* fs.rename(next, at)
+  }).pipe(
+    Effect.mapError(({ message }) => new BadContext({ problem: `cannot write ${JSON.stringify(at)}: ${message}` }))
+  )
+})
+
+/**
+ * Adds a context, or replaces the one of that name, and makes it the current one.
+ *
+ * @category writing
+ * @since 0.1.0
+ */
+export const put = Effect.fnUntraced(function*(name: string, entry: Entry) {
+  const { contexts } = yield* read
+  yield* write({ current: name, contexts: { ...contexts, [name]: entry } })
+})
+
+const missing = (name: string, contexts: Contexts["contexts"]) => {
+  const known = Object.keys(contexts)
+  return new BadContext({
+    problem: `no context ${JSON.stringify(name)} (known: ${known.length === 0 ? "none" : known.join(", ")})`
+  })
+}
+
+/**
+ * The context of that name.
+ *
+ * @category reading
+ * @since 0.1.0
+ */
+export const get = Effect.fnUntraced(function*(name: string) {
+  const { contexts } = yield* read
+  const entry = Object.hasOwn(contexts, name) ? contexts[name] : undefined
+  return entry ?? (yield* missing(name, contexts))
+})
+
+/**
+ * Makes a context the current one.
+ *
+ * @category writing
+ * @since 0.1.0
+ */
+export const use = Effect.fnUntraced(function*(name: string) {
+  yield* get(name)
+  const { contexts } = yield* read
+  yield* write({ current: name, contexts })
+})
+
+/**
+ * Takes a context away.
+ *
+ * @category writing
+ * @since 0.1.0
+ */
+export const remove = Effect.fnUntraced(function*(name: string) {
+  yield* get(name)
+  const { contexts, current } = yield* read
+  const { [name]: _, ...rest } = contexts
+  yield* write({ ...(current === undefined || current === name ? {} : { current }), contexts: rest })
+})
