@@ -106,16 +106,28 @@ const promised = ({ facts, level }: typeof Told.Type["guarantee"]): typeof Promi
   facts
 })
 
-const explained = (connectorId: string, stream: Stream, events: ReadonlyArray<EventPayload>): Explained => {
-  const direction = stream.direction === StreamDirection.INGRESS ? "INGRESS" : "EGRESS"
-  const base = { connectorId, id: stream.id, direction } as const
-  for (const { object } of events) {
-    if (object.case !== "status" || object.value.streamId !== stream.id) continue
+/**
+ * The streams that statuses tell the guarantee of.
+ *
+ * @category operations
+ * @since 0.1.0
+ */
+export const fromEvents = (connectorId: string, events: ReadonlyArray<EventPayload>): ReadonlyArray<Explained> =>
+  events.flatMap(({ object }) => {
+    if (object.case !== "status") return []
     const told = decodeTold(object.value.metadata?.["ExtraMessage"])
-    if (Option.isSome(told)) return { ...base, state: object.value.id, guarantee: promised(told.value.guarantee) }
-  }
-  const state = events.find(({ object }) => object.case === "status" && object.value.streamId === stream.id)
-  return { ...base, state: state?.object.value?.id ?? "unknown" }
+    if (Option.isNone(told)) return []
+    const guarantee = promised(told.value.guarantee)
+    const direction = guarantee.facts["direction"] === "INGRESS" ? "INGRESS" : "EGRESS"
+    return [{ connectorId, id: object.value.streamId, direction, state: object.value.id, guarantee }]
+  })
+
+const explained = (connectorId: string, stream: Stream, events: ReadonlyArray<EventPayload>): Explained => {
+  const told = fromEvents(connectorId, events).find(({ id }) => id === stream.id)
+  if (told !== undefined) return told
+  const direction = stream.direction === StreamDirection.INGRESS ? "INGRESS" : "EGRESS"
+  const status = events.find(({ object }) => object.case === "status" && object.value.streamId === stream.id)
+  return { connectorId, id: stream.id, direction, state: status?.object.value?.id ?? "unknown" }
 }
 
 /**

@@ -10,6 +10,7 @@ import * as Config from "./commands/Config.ts"
 import * as Conform from "./commands/Conform.ts"
 import * as Delete from "./commands/Delete.ts"
 import * as Dlq from "./commands/Dlq.ts"
+import * as Doctor from "./commands/Doctor.ts"
 import * as Events from "./commands/Events.ts"
 import * as Explain from "./commands/Explain.ts"
 import * as Get from "./commands/Get.ts"
@@ -35,6 +36,7 @@ export const command = Command.make("kps").pipe(
     Write.create,
     Delete.command,
     Dlq.command,
+    Doctor.command,
     Events.command,
     Explain.command,
     Get.command,

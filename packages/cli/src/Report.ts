@@ -189,6 +189,35 @@ export class LettersFailed extends Schema.TaggedError<LettersFailed>("@kps/cli/R
 }
 
 /**
+ * Something at a broker could not be read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class NotReadable extends Schema.TaggedError<NotReadable>("@kps/cli/Report/NotReadable")("NotReadable", {
+  what: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    return `cannot read ${this.what}: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+  }
+}
+
+/**
+ * Something is wrong with how a broker or a connector is set up.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DoctorWarns extends Schema.TaggedError<DoctorWarns>("@kps/cli/Report/DoctorWarns")("DoctorWarns", {
+  count: Schema.Int
+}) {
+  override get message(): string {
+    return this.count === 1 ? "1 warning" : `${this.count} warnings`
+  }
+}
+
+/**
  * Everything a command can fail with.
  *
  * @category errors
@@ -217,6 +246,8 @@ export type Failure =
   | InvalidResource.InvalidResource
   | ConfigError
   | HttpFailed
+  | NotReadable
+  | DoctorWarns
   | Description.InvalidDescription
   | WireSubject.Unusable
   | BadContext
@@ -243,7 +274,6 @@ export const exitCode = (failure: Failure): number => {
     case "ConfigError":
     case "InvalidDescription":
     case "NotTestable":
-    case "TransportError":
     case "NoConnector":
     case "BadSelection":
     case "InvalidResource":
@@ -259,7 +289,10 @@ export const exitCode = (failure: Failure): number => {
     case "NotReachable":
     case "BedFailed":
     case "HttpFailed":
+    case "NotReadable":
       return 3
+    case "TransportError":
+      return failure.reason._tag === "NotConnected" ? 3 : 2
     case "StateError":
     case "DeadLetterError":
       return failure.reason._tag === "Unavailable" ? 3 : 1
@@ -288,6 +321,10 @@ const advice = (failure: Failure): string | undefined => {
       return failure.what === "connector"
         ? "is the connector running, and is --endpoint where it serves?"
         : "is the broker running, and is --nats where it listens?"
+    case "TransportError":
+      return failure.reason._tag === "NotConnected"
+        ? "is the broker running, and is --nats where it listens?"
+        : undefined
     case "HttpFailed":
       return "does the connector serve its metrics there (KPS_METRICS_PORT, --metrics-port)?"
     case "StateError":

@@ -5,6 +5,7 @@ import { ConnectorServer } from "@kps/server"
 import * as Insight from "@kps/server/Insight"
 import * as MetricsServer from "@kps/server/MetricsServer"
 import { Transport } from "@kps/transport"
+import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Context, Effect, Layer, References, Schema, Stream } from "effect"
 import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -138,6 +139,39 @@ layer(Kps.layer, { excludeTestServices: true, timeout: "120 seconds" })("kps exp
         assert.include(unnamed.err, "say which connector: --connector-id ID, or --http URL")
         assert.include(other.err, "/metrics/streams: it answers 404")
         assert.strictEqual((yield* run("explain", "guarantees", grpc[0]!, grpc[1]!, "-c", "c-2")).code, 1)
+      }),
+    120_000
+  )
+
+  it.effect.skipIf(NatsServer.skipReason() !== undefined)(
+    "kps doctor exits with 0 when all is well, with 1 and its warnings when not, and says what it cannot do",
+    () =>
+      Effect.gen(function*() {
+        const { http, run } = yield* Kps
+        const well = yield* NatsServer.make({ jetstream: true })
+        const plain = yield* NatsServer.make()
+        const right = yield* run("doctor", "--nats", well.url, "--monitor", well.monitorUrl, "--http", http)
+        const wrong = yield* run("doctor", "--nats", plain.url)
+        const json = yield* run("doctor", "--nats", plain.url, "-o", "json")
+
+        assert.deepStrictEqual([right.code, right.err], [0, ""])
+        assert.match(
+          right.out.replaceAll(/\s+/g, " "),
+          /^no warnings looked at nats-server \d+\.\S+ \(\S+\), 0 streams, 0 consumers, 2 streams of 1 connector not/
+        )
+        assert.deepStrictEqual([wrong.code, wrong.err], [1, "kps: 1 warning\n"])
+        assert.match(wrong.out, /^jetstream: server \S+\n {2}problem +JetStream is off(.|\n)*\n {2}do +turn it on/)
+        assert.include(wrong.out, "give --monitor URL")
+        assert.strictEqual(json.code, 1)
+        assert.deepStrictEqual(
+          JSON.parse(json.out).warnings.map(({ check }: { readonly check: string }) => check),
+          ["jetstream"]
+        )
+        assert.strictEqual((yield* run("doctor", "--nats", "http://x")).code, 2)
+        const away = yield* run("doctor", "--nats", "nats://127.0.0.1:2")
+        assert.strictEqual(away.code, 3)
+        assert.include(away.err, "is the broker running, and is --nats where it listens?")
+        assert.strictEqual((yield* run("doctor", "--nats", well.url, "--monitor", "http://127.0.0.1:2")).code, 3)
       }),
     120_000
   )
