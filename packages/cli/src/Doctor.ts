@@ -146,34 +146,30 @@ const reconnect: Check = ({ monitor, named, server: { clusterUrls, name } }) => 
     : [])
 ]
 
-const maxPayload: Check = ({ server: { maxPayloadBytes }, streams }) =>
-  streams.filter(({ isBucket }) => !isBucket).flatMap(({ largestBytes, maxMessageBytes, name }) => {
-    const subject = `stream ${name}`
-    const limit = Math.min(maxPayloadBytes, maxMessageBytes ?? Infinity)
-    const over = maxMessageBytes !== null && maxMessageBytes < maxPayloadBytes
-    return [
-      ...(largestBytes >= limit * nearly
-        ? [{
-          subject,
-          problem: `one of its last messages has ${count(largestBytes)} bytes, ${percent(largestBytes, limit)} of the ${
-            count(limit)
-          } that it may have: a larger one is dropped, with an alert`,
-          advice: over
-            ? "raise max_msg_size of the stream"
-            : "raise max_payload of every server, or send less in one message"
-        }]
-        : []),
-      ...(over
-        ? [{
-          subject,
-          problem: `it takes messages of up to ${count(maxMessageBytes)} bytes, the server of up to ${
-            count(maxPayloadBytes)
-          }: what is between is refused`,
-          advice: "raise max_msg_size of the stream, or take it away"
-        }]
-        : [])
-    ]
-  })
+const maxPayload: Check = ({ server: { maxPayloadBytes }, streams }) => {
+  const ofMessages = streams.filter(({ isBucket }) => !isBucket)
+  const limitOf = ({ maxMessageBytes }: ObservedStream) => Math.min(maxPayloadBytes, maxMessageBytes ?? Infinity)
+  const large = ofMessages.filter((stream) => stream.largestBytes >= limitOf(stream) * nearly)
+  const narrow = ofMessages.filter((stream) => limitOf(stream) < maxPayloadBytes)
+  return [
+    ...large.map((stream) => ({
+      subject: `stream ${stream.name}`,
+      problem: `one of its last messages has ${count(stream.largestBytes)} bytes, ${
+        percent(stream.largestBytes, limitOf(stream))
+      } of the ${count(limitOf(stream))} that it may have: a larger one is dropped, with an alert`,
+      advice: narrow.includes(stream)
+        ? "raise max_msg_size of the stream"
+        : "raise max_payload of every server, or send less in one message"
+    })),
+    ...narrow.map((stream) => ({
+      subject: `stream ${stream.name}`,
+      problem: `it takes messages of up to ${count(limitOf(stream))} bytes, the server of up to ${
+        count(maxPayloadBytes)
+      }: what is between is refused`,
+      advice: "raise max_msg_size of the stream, or take it away"
+    }))
+  ]
+}
 
 const coreReplicas: Check = ({ replicas, told }) =>
   Array.from(replicas).flatMap(([connectorId, many]) => {
@@ -285,7 +281,9 @@ export const checks: Readonly<Record<string, Check>> = {
  * @since 0.1.0
  */
 export const examine = (observed: Observed): ReadonlyArray<Warning> =>
-  Object.entries(checks).flatMap(([check, of]) => of(observed).map((warning) => ({ check, ...warning })))
+  Object.entries(checks).flatMap(([check, of]) =>
+    of(observed).map(({ advice, problem, subject }) => ({ check, subject, problem, advice }))
+  )
 
 /**
  * What could not be looked at, and how it can be.

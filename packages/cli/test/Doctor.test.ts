@@ -48,7 +48,7 @@ const ask = (nats: string) =>
           manager.streams.add({ name, subjects: [`ch.${name}`], ...config }),
         publish: async (name: string, many: number, bytes = 10) => {
           const stored = jetstream(client, { timeout: 20_000 })
-          for (let i = 0; i < many; i++) await stored.publish(`ch.${name}`, new Uint8Array(bytes))
+          await Promise.all(Array.from({ length: many }, () => stored.publish(`ch.${name}`, new Uint8Array(bytes))))
         }
       }
     }),
@@ -85,10 +85,12 @@ const aged = Effect.fnUntraced(function*(port: number, version: string) {
 const off = (monitorUrl: string, millis: number) =>
   Effect.map(
     listening(createHttpServer((request, response) => {
-      void fetch(`${monitorUrl}${request.url}`).then((answer) => answer.json()).then((varz) => {
-        const now = new Date(Date.parse((varz as { readonly now: string }).now) + millis).toISOString()
-        response.setHeader("connection", "close").end(JSON.stringify({ ...varz as object, now }))
-      })
+      const shifted = async () => {
+        const varz = await (await fetch(`${monitorUrl}${request.url}`)).json() as { readonly now: string }
+        const now = new Date(Date.parse(varz.now) + millis).toISOString()
+        response.setHeader("connection", "close").end(JSON.stringify({ ...varz, now }))
+      }
+      void shifted()
     })),
     (port) => `http://127.0.0.1:${port}`
   )
@@ -334,10 +336,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
           await stream("read", { max_msgs: 10, max_age: hour, duplicate_window: 2_000_000_000 })
           await stream("refuses", { max_msgs: 10, discard: "new" as StreamConfig["discard"] })
           await stream("roomy", { max_msgs: 10 })
-          for (const name of ["unread", "read"]) {
+          await Promise.all(["unread", "read"].map(async (name) => {
             await manager.consumers.add(name, { durable_name: `reads-${name}`, ack_policy: "explicit" })
             await publish(name, 10)
-          }
+          }))
           await publish("refuses", 9)
           await publish("roomy", 3)
         })
