@@ -66,7 +66,10 @@ export interface Options {
   readonly resyncInterval?: Duration.Input | undefined
   /** How long a connector may take to end. Default: 10 seconds. */
   readonly grace?: Duration.Input | undefined
-  /** How long another process waits for what this one ran, when it died. Default: 10 seconds. */
+  /**
+   * How long another process, or this one when it was started again, waits for what one ran that died. Default: 10 seconds;
+   * 5 with a nats-server of its own.
+   */
   readonly leaseTimeToLive?: Duration.Input | undefined
   /** On how many servers of the broker's cluster the store is kept: 1, 3 or 5. Default: 1. */
   readonly replicas?: 1 | 3 | 5 | undefined
@@ -196,7 +199,7 @@ export const layer = (
     const leases = Lease.layer.pipe(
       Layer.provide(Sessions.layer({
         instance: `serviceDomain.${serviceDomain}`,
-        timeToLive: options.leaseTimeToLive ?? "10 seconds"
+        timeToLive: options.leaseTimeToLive ?? (isOwn ? "5 seconds" : "10 seconds")
       })),
       Layer.provide(JetStreamBuckets.layer({ replicas: options.replicas ?? 1 }))
     )

@@ -7,6 +7,7 @@ import { HttpApiClient } from "effect/http-api"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { vi } from "vitest"
 import { NatsBroker } from "../src/broker/NatsBroker.ts"
 import * as Documents from "../src/documents/Documents.ts"
 import { OperatorApi } from "../src/rest/OperatorApi.ts"
@@ -78,6 +79,9 @@ const options = (folder: string, transport: "core" | "jetstream"): ServiceDomain
   connectors: { natsconnector: { _tag: "Command", command: natsConnector } },
   scrapeInterval: "200 millis"
 })
+
+// processes are started, which takes its time on a loaded machine
+vi.setConfig({ testTimeout: 60_000 })
 
 describe.skipIf(natsServer.skipReason() !== undefined)(natsServer.suiteName("ServiceDomain"), () => {
   for (const transport of ["core", "jetstream"] as const) {

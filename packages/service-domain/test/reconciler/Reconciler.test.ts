@@ -1,10 +1,15 @@
 import { assert, layer } from "@effect/vitest"
+import { ConnectorClient } from "@kps/client"
+import { Bucket, Lease, Sessions } from "@kps/server"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { connect } from "@nats-io/transport-node"
-import { Effect, Option } from "effect"
+import { Effect, Exit, Layer, Option, Scope } from "effect"
+import { vi } from "vitest"
 import * as Documents from "../../src/documents/Documents.ts"
 import * as EventHistory from "../../src/events/EventHistory.ts"
-import { Reconciler } from "../../src/reconciler/Reconciler.ts"
+import * as LocalProcess from "../../src/reconciler/LocalProcess.ts"
+import * as ProcessGuard from "../../src/reconciler/ProcessGuard.ts"
+import * as Reconciler from "../../src/reconciler/Reconciler.ts"
 import * as documents from "../support/documents.ts"
 import { instance, isAlive, isRunning, natsConnector, reconciler, seed, store, until } from "./support.ts"
 
@@ -18,6 +23,9 @@ const alert = (name: string, state: string) =>
     until(alerts, (events) => events.some((event) => event.properties?.["name"] === name && event.state === state)),
     (events) => events.find((event) => event.properties?.["name"] === name)
   )
+
+// processes are started, which takes its time on a loaded machine
+vi.setConfig({ testTimeout: 60_000 })
 
 layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("Reconciler"), (it) => {
   it.effect("runs the streams of an instance in a process, follows its documents, and ends it with itself", () =>
@@ -60,7 +68,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       assert.strictEqual(raised?.message, "the connector has ended by SIGKILL")
       assert.strictEqual(second?.restarts, 1)
       yield* alert("connectorEnded", "HEALTHY")
-      const reconciling = yield* Reconciler
+      const reconciling = yield* Reconciler.Reconciler
       const lines = Option.getOrThrow(yield* reconciling.logs("i-1"))
       assert.isTrue(lines.some(({ source, text }) => source === "stderr" && text.includes("connector is ready")))
       assert.deepStrictEqual(
@@ -79,7 +87,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       const failing = yield* until(instance(), (view) => view?.status === "FAILING" && view.restarts >= 2)
       assert.strictEqual(failing?.cause, "the connector has ended with status 3")
 
-      const reconciling = yield* Reconciler
+      const reconciling = yield* Reconciler.Reconciler
       const lines = Option.getOrThrow(yield* reconciling.logs("i-1"))
       assert.include(lines.map(({ text }) => text), "no such thing")
     }).pipe(
@@ -125,6 +133,69 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       yield* until(instance(), isRunning)
       yield* alert("streamRefused", "HEALTHY")
     }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
+
+  it.effect("runs an instance in one of two processes on a store, and in the other one when that ends", () =>
+    Effect.gen(function*() {
+      yield* seed
+      const buckets = yield* Layer.build(Bucket.layerMemory)
+      const start = (connectors: Reconciler.Options["connectors"]) =>
+        Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const leases = Lease.layer.pipe(
+            Layer.provide(Sessions.layer({ instance: "sd-1" })),
+            Layer.provide(Layer.succeedContext(buckets)),
+            Layer.fresh
+          )
+          const context = yield* Layer.buildWithScope(
+            Layer.fresh(reconciler({ connectors })).pipe(Layer.provide(leases)),
+            scope
+          )
+          return { view: Effect.provide(instance(), context), end: Scope.close(scope, Exit.void) }
+        })
+      const first = yield* start(command(natsConnector))
+      const { pid } = (yield* until(first.view, isRunning))!
+      const second = yield* start(command(natsConnector))
+      const idle = yield* start({})
+      yield* until(second.view, (view) => view?.status === "STANDBY")
+      yield* until(idle.view, (view) => view?.status === "STANDBY")
+      assert.deepStrictEqual((yield* alerts).map(({ properties }) => properties?.["name"]), [])
+
+      yield* first.end
+      assert.isFalse(isAlive(pid!))
+      const { pid: next } = (yield* until(second.view, isRunning))!
+      assert.isTrue(isAlive(next!))
+      yield* second.end
+      yield* idle.end
+    }).pipe(Effect.scoped, Effect.provide(store)))
+
+  it.effect("tells a connector by address, leaves it alone at its own end, and stops its streams when it leaves", () =>
+    Effect.gen(function*() {
+      const all = yield* Documents.Documents
+      yield* seed
+      const { url } = yield* NatsServer.NatsServer
+      const served = yield* LocalProcess.start({
+        command: natsConnector,
+        env: { CONNECTOR_INSTANCE_ID: "i-1", NATS_BROKER: url },
+        grace: "10 seconds",
+        onOutput: () => {}
+      }).pipe(Effect.provide(ProcessGuard.layer({ grace: "10 seconds" })))
+      const connectors = { nats: { _tag: "Endpoint", endpoint: served.endpoint } as const }
+      const subscribed = ConnectorClient.ConnectorClient.use(({ getStreams }) => getStreams).pipe(
+        Effect.map((streams) => streams.filter(({ subscribed }) => subscribed).map(({ id }) => id)),
+        Effect.provide(ConnectorClient.layer({ endpoint: served.endpoint, connectorId: "i-1" }))
+      )
+
+      yield* Effect.provide(until(instance(), isRunning), reconciler({ connectors }))
+      assert.deepStrictEqual(yield* subscribed, ["s-in", "s-out"])
+      yield* Effect.gen(function*() {
+        yield* until(instance(), isRunning)
+        yield* documents.create(all, "serviceDomain", { id: "sd-2", name: "plant-2" })
+        yield* documents.update(all, "project", "p-1", { ...documents.project, edgeIds: ["sd-2"] })
+        yield* until(instance(), (view) => view === undefined)
+      }).pipe(Effect.provide(reconciler({ connectors })))
+
+      assert.deepStrictEqual(yield* subscribed, [])
+    }).pipe(Effect.scoped, Effect.provide(store)))
 
   it.effect("says that it knows no connector of a class", () =>
     Effect.gen(function*() {

@@ -21,7 +21,7 @@ export const until = <A, E, R>(effect: Effect.Effect<A, E, R>, is: (value: A) =>
   return Effect.tap(effect, (value) => Effect.sync(() => last = value)).pipe(
     Effect.repeat({ until: is, schedule: Schedule.spaced("20 millis") }),
     Effect.timeoutOrElse({
-      duration: Duration.seconds(15),
+      duration: Duration.seconds(45),
       orElse: () => Effect.die(new Error(`it never was so; last: ${JSON.stringify(last, undefined, 2)}`))
     })
   )
