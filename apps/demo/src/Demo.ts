@@ -2,7 +2,7 @@
  * The main job: brokers, the connector, the platform's part, and messages through all of it.
  */
 import { ConnectorClient } from "@kps/client"
-import { NatsTransport } from "@kps/transport"
+import { JetStreamTransport, NatsTransport } from "@kps/transport"
 import { Cause, Clock, Console, Effect, Exit, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,7 +16,7 @@ import * as Journal from "./Journal.ts"
 import * as LiveView from "./LiveView.ts"
 import * as Load from "./Load.ts"
 import * as NatsServer from "./NatsServer.ts"
-import { describe, type Options } from "./Options.ts"
+import { describe, type Options, type Transport } from "./Options.ts"
 import * as Outside from "./Outside.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Platform from "./Platform.ts"
@@ -24,6 +24,8 @@ import * as Report from "./Report.ts"
 import * as Screen from "./Screen.ts"
 import { Signals } from "./Signals.ts"
 import * as Source from "./Source.ts"
+import * as StoredOutside from "./StoredOutside.ts"
+import * as StoredPipeline from "./StoredPipeline.ts"
 import { Traffic } from "./Traffic.ts"
 import type * as View from "./View.ts"
 
@@ -42,29 +44,43 @@ interface Running {
   readonly pipeline: Pipeline.Pipeline
   readonly route: Load.Route
   readonly maxLineBytes: number
+  readonly sending: Outside.Outside["sending"]
   readonly snapshot: Effect.Effect<Report.Snapshot>
   readonly processes: () => ReadonlyArray<View.ProcessView>
 }
 
 const nowMicros = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000n))
 
-const start = Effect.fnUntraced(function*(traffic: Traffic, command: string, folder: string) {
+/** The pipeline on the platform's broker. */
+const startPipeline = (transport: Transport, url: string) => {
+  const options = { servers: [url], name: "demo-pipeline" }
+  return transport === "core"
+    ? Effect.flatMap(Layer.build(NatsTransport.layer(options)), (context) => Effect.provide(Pipeline.start, context))
+    : Effect.flatMap(
+      Layer.build(JetStreamTransport.layer(options)),
+      (context) => Effect.provide(StoredPipeline.start, context)
+    )
+}
+
+const start = Effect.fnUntraced(function*(traffic: Traffic, transport: Transport, command: string, folder: string) {
+  const jetstream = transport === "jetstream"
   const [platformServer, outsideServer] = yield* Effect.all([
-    NatsServer.start({ name: "platform nats-server", folder, command, tell: Console.log }),
-    NatsServer.start({ name: "outside nats-server", folder, command, tell: Console.log })
+    NatsServer.start({ name: "platform nats-server", folder, command, jetstream, tell: Console.log }),
+    NatsServer.start({ name: "outside nats-server", folder, command, jetstream, tell: Console.log })
   ], { concurrency: 2 })
   const [connector, pipeline, outside] = yield* Effect.all([
-    ConnectorProcess.start({ folder, brokerUrl: platformServer.url }),
-    Layer.build(NatsTransport.layer({ servers: [platformServer.url], name: "demo-pipeline" })).pipe(
-      Effect.flatMap((context) => Effect.provide(Pipeline.start, context))
-    ),
-    Outside.make(outsideServer.url, (data, atMicros) => traffic.receive(data, atMicros))
+    ConnectorProcess.start({ folder, brokerUrl: platformServer.url, transport }),
+    startPipeline(transport, platformServer.url),
+    (jetstream ? StoredOutside.make : Outside.make)(
+      outsideServer.url,
+      (data, atMicros) => traffic.receive(data, atMicros)
+    )
   ], { concurrency: 3 })
   const client = yield* Layer.build(ConnectorClient.layer({
     endpoint: `127.0.0.1:${connector.port}`,
     connectorId: ConnectorProcess.connectorId
   }))
-  const platform = yield* Platform.start({ outsideUrl: outsideServer.url }).pipe(
+  const platform = yield* Platform.start({ outsideUrl: outsideServer.url, transport }).pipe(
     Effect.provide(client),
     Effect.raceFirst(connector.watch)
   )
@@ -81,9 +97,12 @@ const start = Effect.fnUntraced(function*(traffic: Traffic, command: string, fol
         streamsRunning: platform.streamsRunning,
         askedAtMicros: platform.askedAtMicros
       }),
-      publish: outside.publish
+      publish: outside.publish,
+      // what is sent while the others are away is stored, and comes when they are back
+      ...jetstream ? { isSendable: outside.isConnected, patienceMicros: Load.storedPatienceMicros } : {}
     },
     maxLineBytes: maxBytes - Envelope.maxOverheadBytes,
+    sending: outside.sending,
     snapshot: Effect.map(nowMicros, (atMicros) => ({
       atMicros,
       counts: traffic.ledger.counts,
@@ -95,7 +114,7 @@ const start = Effect.fnUntraced(function*(traffic: Traffic, command: string, fol
     processes: () => [
       { name: "platform broker", up: platformUp(), pid: platformServer.pid(), port: platformServer.port },
       { name: "outside broker", up: outsideUp(), pid: outsideServer.pid(), port: outsideServer.port },
-      { name: "connector", up: true, pid: connector.pid, port: connector.port }
+      { name: "connector", up: connector.pid() !== undefined, pid: connector.pid(), port: connector.port }
     ]
   }
   return running
@@ -177,7 +196,10 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
     const command = yield* NatsServer.findBinary
     folder = mkdtempSync(join(tmpdir(), "kps-demo-"))
     yield* Console.log(`logs: ${folder}`)
-    const running = yield* Effect.raceFirst(start(traffic, command, folder), Effect.as(signals.stop, undefined))
+    const running = yield* Effect.raceFirst(
+      start(traffic, options.transport, command, folder),
+      Effect.as(signals.stop, undefined)
+    )
     if (running === undefined) return true
     started = { running, atMicros: yield* nowMicros }
     return yield* Effect.raceFirst(carryAndShow(options, running), running.connector.watch)
@@ -196,9 +218,11 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
   if (folder !== undefined) yield* isWell ? remove(folder) : Console.log(`the logs are kept in ${folder}`)
   if (started !== undefined) {
     const seconds = ((yield* nowMicros) - started.atMicros) / 1e6
-    const { maxLineBytes, pipeline } = started.running
+    const { maxLineBytes, pipeline, sending } = started.running
     const counted = { received: pipeline.received(), republished: pipeline.republished() }
-    for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes })) yield* Console.log(line)
+    for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes, sending })) {
+      yield* Console.log(line)
+    }
   }
   return isWell ? 0 : 1
 })

@@ -14,18 +14,25 @@ export const maxInFlightBytes = 8 << 20
 /** A message that has not come after this time is lost, until it comes. */
 export const patienceMicros = 10_000_000
 
+/** The same where everything is stored on the way, and comes when what was killed is back. */
+export const storedPatienceMicros = 60_000_000
+
 /** With a broker or a stream down, the wait for messages under way is longer, but ends too. */
 const longPatienceMicros = 60_000_000
 
 export interface Route {
   readonly traffic: Traffic
   readonly gate: Gate
-  readonly publish: (data: Uint8Array) => void
+  readonly publish: (data: Uint8Array, sequence: number) => void
+  /** Whether messages may be sent. Default: while the gate is open. */
+  readonly isSendable?: () => boolean
+  /** How long one is waited for. Default: 10 seconds. */
+  readonly patienceMicros?: number
 }
 
 const micros = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000n)
 
-const isSendable = (item: Item): boolean => item instanceof Uint8Array || typeof item === "function"
+const isMessage = (item: Item): boolean => item instanceof Uint8Array || typeof item === "function"
 
 /** How long to sleep until the next try, in milliseconds: timers are no finer than one. */
 const nap = (micros: number): number => Math.min(1_000, Math.max(2, Math.ceil(micros / 1_000)))
@@ -44,7 +51,7 @@ export const send = <E>(
 ): Effect.Effect<void, E> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const { gate, publish, traffic } = route
+    const { gate, isSendable = () => gate.isOpen(micros(clock)), publish, traffic } = route
     const { ledger } = traffic
     const pace = new Pace(options.rate, micros(clock))
     let left = options.once ?? Number.POSITIVE_INFINITY
@@ -55,8 +62,9 @@ export const send = <E>(
       let i = from
       for (; i < items.length && sent < count && ledger.inFlightBytes < maxInFlightBytes; i++) {
         const item = items[i]!
-        if (typeof item === "function") publish(traffic.send(item(ledger.next, epochMillis), now))
-        else if (item instanceof Uint8Array) publish(traffic.send(item, now))
+        const sequence = ledger.next
+        if (typeof item === "function") publish(traffic.send(item(sequence, epochMillis), now), sequence)
+        else if (item instanceof Uint8Array) publish(traffic.send(item, now), sequence)
         else {
           traffic.refuse(item.oversizedBytes)
           continue
@@ -70,7 +78,7 @@ export const send = <E>(
     const sendAll = Effect.fnUntraced(function*(items: ReadonlyArray<Item>) {
       for (let i = 0; i < items.length;) {
         const now = micros(clock)
-        const room = gate.isOpen(now) ? maxInFlight - ledger.inFlight : 0
+        const room = isSendable() ? maxInFlight - ledger.inFlight : 0
         const count = Math.min(pace.available(now), room)
         if (count > 0) i = sendSome(items, i, count, now)
         // also when some were sent: the event loop has to bring them out
@@ -79,7 +87,7 @@ export const send = <E>(
     })
 
     yield* items.pipe(
-      Stream.takeUntil((item) => isSendable(item) && --left === 0),
+      Stream.takeUntil((item) => isMessage(item) && --left === 0),
       Stream.runForEachArray(sendAll)
     )
   })
@@ -94,7 +102,7 @@ export const send = <E>(
 export const drain = (route: Route): Effect.Effect<void> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const { gate, traffic: { ledger } } = route
+    const { gate, patienceMicros: patience = patienceMicros, traffic: { ledger } } = route
     const start = micros(clock)
     for (;;) {
       const now = micros(clock)
@@ -102,8 +110,8 @@ export const drain = (route: Route): Effect.Effect<void> =>
       const { delivered, inFlight, sent } = ledger.counts
       if (delivered === sent || (inFlight === 0 && open)) return
       const quietSince = Math.max(ledger.lastChangeMicros, start)
-      if (now - quietSince > longPatienceMicros) return
-      if (open && now - Math.max(quietSince, gate.shutAtMicros) > patienceMicros) return
+      if (now - quietSince > Math.max(longPatienceMicros, 2 * patience)) return
+      if (open && now - Math.max(quietSince, gate.shutAtMicros) > patience) return
       yield* Effect.sleep("5 millis")
     }
   })
@@ -112,7 +120,8 @@ export const drain = (route: Route): Effect.Effect<void> =>
 export const settle = (route: Route): Effect.Effect<never> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    return yield* Effect.sync(() => route.traffic.ledger.settle(micros(clock) - patienceMicros)).pipe(
+    const { patienceMicros: patience = patienceMicros } = route
+    return yield* Effect.sync(() => route.traffic.ledger.settle(micros(clock) - patience)).pipe(
       Effect.andThen(Effect.sleep("1 second")),
       Effect.forever
     )

@@ -66,13 +66,17 @@ export const start = Effect.fnUntraced(function*(
     readonly folder: string
     /** Path of the nats-server. */
     readonly command: string
+    /** Turns JetStream on, with its store in a folder of its own: it outlives the process. Default: off. */
+    readonly jetstream?: boolean
     /** Called with each birth and death, as a line of text. */
     readonly tell: (line: string) => Effect.Effect<void>
   }
 ): Effect.fn.Return<NatsServer, Child.CannotStart, Scope.Scope | Guard | Signals> {
-  const { command, folder, name, tell } = options
+  const { command, folder, jetstream = false, name, tell } = options
+  const file = name.replaceAll(" ", "-")
   const ready = yield* Deferred.make<number, Child.CannotStart>()
-  const logFile = join(folder, `${name.replaceAll(" ", "-")}.log`)
+  const logFile = join(folder, `${file}.log`)
+  const store = jetstream ? ["-js", "-sd", join(folder, `${file}-store`)] : []
   let port = -1
   let pid: number | undefined
 
@@ -80,7 +84,7 @@ export const start = Effect.fnUntraced(function*(
     const child = yield* Child.spawn({
       name,
       command,
-      args: ["-a", "127.0.0.1", "-p", `${port}`, "--ports_file_dir", folder],
+      args: ["-a", "127.0.0.1", "-p", `${port}`, "--ports_file_dir", folder, ...store],
       logFile
     })
     if (port === -1) port = yield* readPort(name, folder, logFile, child)

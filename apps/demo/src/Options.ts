@@ -11,12 +11,17 @@ export type Input =
   | { readonly _tag: "File"; readonly path: string }
   | { readonly _tag: "Stdin" }
 
+/** Core NATS, at most once; or JetStream, where what is killed loses nothing. */
+export type Transport = "core" | "jetstream"
+
 export interface Options {
   /** How many messages to send at most; absent: until the input ends, or for ever. */
   readonly once?: number
   /** Messages a second at most. Default: 100 generated readings a second, 20,000 lines of an input a second. */
   readonly rate: number
   readonly input: Input
+  /** How messages travel on both brokers. Default: "core". */
+  readonly transport: Transport
   /** Lines of text, also on a terminal. */
   readonly plain: boolean
 }
@@ -43,7 +48,7 @@ export const inputRate = 20_000
 
 export const help = `Runs a connector with real messages through it, on this machine alone.
 
-  npm start -- [--once N] [--rate R] [--input FILE] [--plain]
+  npm start -- [--once N] [--rate R] [--input FILE] [--transport T] [--plain]
 
 Two nats-servers are started (the platform's transport and the outside world), and the NATS connector as a process of
 its own. Messages go out to the subject nats_in, through the connector to a pipeline that echoes them, and through the
@@ -54,6 +59,8 @@ connector again to nats_out, where they are counted. Ctrl-C ends it: what is und
                 (default: ${generatedRate} for generated sensor readings, ${inputRate} for lines of an input)
   --input FILE  send the lines of FILE ("-": standard input) instead of sensor readings, and end; with --once N the
                 first N lines. A line ends with LF or CR LF; its bytes travel as they are.
+  --transport T core (default): both brokers are core NATS, at most once. jetstream: both store what they are given, and
+                nothing is lost, whatever is killed. See below.
   --plain       lines of text, also on a terminal
   --help        this text
 
@@ -64,6 +71,11 @@ Flow control: core NATS drops what nobody takes in time. So at most 4096 message
 nothing is sent while a broker is away or a stream does not run. A real outside world would not wait; what is lost
 all the same is counted.
 
+With --transport jetstream: the sender resends what the outside broker has not confirmed, with the same message id; the
+connector reads by sequence, keeps its place with the channel in JetStream, and writes outside with message ids; the
+pipeline acknowledges what it has passed on. Kill -9 any of the processes, their pids are shown: each is started again
+on its port and its store, and goes on where it was. Sending goes on while the outside broker is there.
+
 On a terminal it shows a live view: totals, latencies, messages of the last minute, processes, streams, alerts and what
 happened last. Elsewhere, in the background, with TERM=dumb or CI set, or when lines are typed in (--input -), it writes
 a line every two seconds. With NO_COLOR set the view has no colours.
@@ -73,17 +85,28 @@ an end and was told to stop; 1 when something was lost, doubled or not sent, or 
 `
 
 /** What will be sent, in words. */
-export const describe = ({ input, once, rate }: Options): string => {
+export const describe = ({ input, once, rate, transport }: Options): string => {
   const what = input._tag === "Generated"
     ? "sensor readings"
     : `lines of ${input._tag === "File" ? input.path : "standard input"}`
-  return `sending ${once === undefined ? "" : `${once} `}${what}, ${rate} a second at most`
+  return `sending ${once === undefined ? "" : `${once} `}${what}, ${rate} a second at most${
+    transport === "jetstream" ? ", over JetStream" : ""
+  }`
 }
 
 const numberFrom = (option: string, got: string, want: string, allowed: (n: number) => boolean) => {
   const n = /^\d+(\.\d+)?$/.test(got) ? Number(got) : Number.NaN
   return allowed(n) ? Effect.succeed(n) : Effect.fail(new InvalidOption({ option, got, want }))
 }
+
+const wantedAfter = {
+  once: "a number after it",
+  rate: "a number after it",
+  input: "a file, or - for standard input",
+  transport: "core or jetstream"
+} as const
+
+const isValued = (name: string): name is keyof typeof wantedAfter => Object.hasOwn(wantedAfter, name)
 
 const inputOf = (path: string, folder: string): Input =>
   path === "-" ? { _tag: "Stdin" } : { _tag: "File", path: resolve(folder, path) }
@@ -106,6 +129,7 @@ export const parse = Effect.fnUntraced(
         once: { type: "string" },
         rate: { type: "string" },
         input: { type: "string" },
+        transport: { type: "string" },
         plain: { type: "boolean" },
         help: { type: "boolean", short: "h" }
       },
@@ -125,21 +149,24 @@ export const parse = Effect.fnUntraced(
         plain = true
         continue
       }
-      if (token.name !== "once" && token.name !== "rate" && token.name !== "input") {
-        const want = "one of --once, --rate, --input, --plain, --help"
+      if (!isValued(token.name)) {
+        const want = "one of --once, --rate, --input, --transport, --plain, --help"
         return yield* new InvalidOption({ option: "option", got: token.rawName, want })
       }
       // "--once --rate 5": the value was forgotten
       const forgotten = token.inlineValue === false && token.value?.startsWith("--")
       if (token.value === undefined || token.value === "" || forgotten) {
-        const want = token.name === "input" ? "a file, or - for standard input" : "a number after it"
-        return yield* new InvalidOption({ option: token.rawName, want })
+        return yield* new InvalidOption({ option: token.rawName, want: wantedAfter[token.name] })
       }
       given.set(token.name, token.value)
     }
     const once = given.get("once")
     const rate = given.get("rate")
     const path = given.get("input")
+    const transport = given.get("transport") ?? "core"
+    if (transport !== "core" && transport !== "jetstream") {
+      return yield* new InvalidOption({ option: "--transport", got: transport, want: wantedAfter.transport })
+    }
     const input: Input = path === undefined ? { _tag: "Generated" } : inputOf(path, folder)
     return {
       ...(once === undefined ? {} : {
@@ -159,6 +186,7 @@ export const parse = Effect.fnUntraced(
           (n) => n >= minRate && n <= maxRate
         ),
       input,
+      transport,
       plain
     }
   }

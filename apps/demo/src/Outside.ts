@@ -13,7 +13,9 @@ export interface Outside {
   /** The largest message the broker takes. */
   readonly maxPayloadBytes: number
   /** Hands a message to the connection: not an Effect, since it is called for every message. */
-  readonly publish: (data: Uint8Array) => void
+  readonly publish: (data: Uint8Array, sequence: number) => void
+  /** What was sent again; absent: nothing ever is. */
+  readonly sending?: { readonly resent: number; readonly known: number }
 }
 
 /** The outside broker was there a moment ago and does not answer. */

@@ -22,6 +22,27 @@ export interface Pipeline {
 const handedOver = (error: TransportError.TransportError): number =>
   error.reason._tag === "NotConnected" ? error.reason.handedOver : 0
 
+/** How the connection of the transport stands. */
+export const watchConnection: Effect.Effect<
+  Pick<Pipeline, "isConnected" | "maxFrameBytes">,
+  never,
+  Transport.Transport | Scope.Scope
+> = Effect.gen(function*() {
+  const transport = yield* Transport.Transport
+  let connected = false
+  let maxFrameBytes = 0
+  yield* transport.statusChanges.pipe(
+    Stream.runForEach((status) =>
+      Effect.sync(() => {
+        connected = status._tag === "Connected"
+        if (status._tag === "Connected") maxFrameBytes = status.maxPayloadBytes
+      })
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return { isConnected: () => connected, maxFrameBytes: () => maxFrameBytes }
+})
+
 /**
  * Subscribes, and echoes as long as the scope is open.
  *
@@ -35,10 +56,9 @@ export const start = Effect.gen(function*(): Effect.fn.Return<
   Transport.Transport | Scope.Scope
 > {
   const transport = yield* Transport.Transport
+  const connection = yield* watchConnection
   let received = 0
   let republished = 0
-  let connected = false
-  let maxFrameBytes = 0
 
   const echo = Effect.fnUntraced(function*(messages: ReadonlyArray<Channel.Message>) {
     received += messages.length
@@ -49,22 +69,8 @@ export const start = Effect.gen(function*(): Effect.fn.Return<
     republished += handed
   })
 
-  yield* transport.statusChanges.pipe(
-    Stream.runForEach((status) =>
-      Effect.sync(() => {
-        connected = status._tag === "Connected"
-        if (status._tag === "Connected") maxFrameBytes = status.maxPayloadBytes
-      })
-    ),
-    Effect.forkScoped({ startImmediately: true })
-  )
   const messages = yield* transport.subscription(ingressChannel)
   // the stream of a subscription does not end or fail before the transport is closed
   yield* messages.pipe(Stream.runForEachArray(echo), Effect.orDie, Effect.forkScoped)
-  return {
-    received: () => received,
-    republished: () => republished,
-    isConnected: () => connected,
-    maxFrameBytes: () => maxFrameBytes
-  }
+  return { received: () => received, republished: () => republished, ...connection }
 })

@@ -5,6 +5,7 @@ import { ConnectorClient } from "@kps/client"
 import { type EventPayload, Severity, State, StreamDirection } from "@kps/idl"
 import { Clock, Console, Effect, Schedule, Schema } from "effect"
 import type { Scope } from "effect"
+import type { Transport } from "./Options.ts"
 import { subjectIn, subjectOut } from "./Outside.ts"
 import { egressChannel, ingressChannel } from "./Pipeline.ts"
 import * as Report from "./Report.ts"
@@ -35,22 +36,31 @@ export interface Platform {
   readonly alerts: () => ReadonlyArray<Report.AlertView>
 }
 
-const wanted = (outsideUrl: string): Parameters<ConnectorClient.ConnectorClient["Service"]["setPayload"]>[0] => {
+const wanted = (
+  outsideUrl: string,
+  transport: Transport
+): Parameters<ConnectorClient.ConnectorClient["Service"]["setPayload"]>[0] => {
   const stream = (
     id: string,
     direction: StreamDirection,
     transportChannel: string,
-    subject: string
+    subject: string,
+    jetstream: Readonly<Record<string, string>>
   ) => ({
     object: {
       case: "stream",
-      value: { id, direction, transportChannel, metadata: { subject, broker: outsideUrl } }
+      value: {
+        id,
+        direction,
+        transportChannel,
+        metadata: { subject, broker: outsideUrl, ...transport === "jetstream" ? { jetstream: { ...jetstream } } : {} }
+      }
     }
   } as const)
   return [
     { object: { case: "config", value: { metadata: { log_level: "INFO" } } } },
-    stream(streamIds[0], StreamDirection.INGRESS, ingressChannel, subjectIn),
-    stream(streamIds[1], StreamDirection.EGRESS, egressChannel, subjectOut)
+    stream(streamIds[0], StreamDirection.INGRESS, ingressChannel, subjectIn, { read: "resumable" }),
+    stream(streamIds[1], StreamDirection.EGRESS, egressChannel, subjectOut, {})
   ]
 }
 
@@ -86,7 +96,7 @@ const statusesOf = (events: ReadonlyArray<EventPayload>, streamId: string): stri
  * Streams that come or go and alerts that are raised or cleared are told on standard output.
  */
 export const start = Effect.fnUntraced(function*(
-  options: { readonly outsideUrl: string }
+  options: { readonly outsideUrl: string; readonly transport: Transport }
 ): Effect.fn.Return<Platform, PlatformFailed, ConnectorClient.ConnectorClient | Scope.Scope> {
   const client = yield* ConnectorClient.ConnectorClient
   const clock = yield* Clock.Clock
@@ -129,7 +139,7 @@ export const start = Effect.fnUntraced(function*(
     })
   )
 
-  yield* client.setPayload(wanted(options.outsideUrl)).pipe(
+  yield* client.setPayload(wanted(options.outsideUrl, options.transport)).pipe(
     Effect.retry({
       schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: "20 seconds" })),
       while: (error) => error.isRetryable

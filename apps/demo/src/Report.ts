@@ -124,6 +124,8 @@ export const summary = (
     readonly seconds: number
     readonly pipeline: { readonly received: number; readonly republished: number }
     readonly maxLineBytes: number
+    /** What the sender had to do again; absent: it does nothing again. */
+    readonly sending: { readonly resent: number; readonly known: number } | undefined
   }
 ): ReadonlyArray<string> => {
   const { counts } = traffic.ledger
@@ -134,6 +136,12 @@ export const summary = (
     ["messages damaged on the way, which do not count as delivered", traffic.damaged],
     ["messages that came with a number that was never sent", counts.unknown],
     ["messages of others on the outside subject", traffic.foreign],
+    [
+      `messages sent again to the outside broker, since they were not confirmed (it had ${
+        run.sending?.known ?? 0
+      } of them)`,
+      run.sending?.resent ?? 0
+    ],
     [
       `lines not sent, since they are over the limit of ${run.maxLineBytes} bytes ` +
       `(the first has ${traffic.firstOversizedBytes})`,

@@ -116,6 +116,22 @@ describe("Load.send", () => {
       assert.isAtMost(traffic.ledger.inFlightBytes, Load.maxInFlightBytes + 1_001_000)
     }))
 
+  it.effect("sends while the gate is shut where what is sent is stored, and waits longer for it", () =>
+    Effect.gen(function*() {
+      const { out, route, state, traffic } = makeRoute()
+      state.up = false
+      const stored = { ...route, isSendable: () => true, patienceMicros: 20_000_000 }
+      yield* Effect.forkChild(Load.settle(stored))
+      yield* Effect.forkChild(Load.send(forever, stored, { rate: 1_000, once: 50 }))
+      yield* TestClock.adjust("19 seconds")
+      assert.strictEqual(out.length, 50)
+      assert.deepInclude(traffic.ledger.counts, { inFlight: 50, lost: 0 })
+
+      yield* TestClock.adjust("3 seconds")
+
+      assert.deepInclude(traffic.ledger.counts, { inFlight: 0, lost: 50 })
+    }))
+
   it.effect("sends nothing while the gate is shut, and makes up for it by no burst", () =>
     Effect.gen(function*() {
       const { out, route, state } = makeRoute()

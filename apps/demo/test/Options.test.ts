@@ -8,7 +8,12 @@ const refused = (...args: ReadonlyArray<string>) => Effect.map(Effect.flip(parse
 describe("Options", () => {
   it.effect("sends generated readings for ever at 100 a second by default", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* parse(), { rate: 100, input: { _tag: "Generated" }, plain: false })
+      assert.deepStrictEqual(yield* parse(), {
+        rate: 100,
+        input: { _tag: "Generated" },
+        transport: "core",
+        plain: false
+      })
     }))
 
   it.effect("reads a file, or standard input, at 20,000 lines a second by default", () =>
@@ -16,19 +21,32 @@ describe("Options", () => {
       assert.deepStrictEqual(yield* parse("--input", "data.txt"), {
         rate: 20_000,
         input: { _tag: "File", path: "/home/ann/data.txt" },
+        transport: "core",
         plain: false
       })
       assert.deepStrictEqual(yield* parse("--input=/x", "--rate", "0.5"), {
         rate: 0.5,
         input: { _tag: "File", path: "/x" },
+        transport: "core",
         plain: false
       })
-      assert.deepStrictEqual(yield* parse("--input", "-"), { rate: 20_000, input: { _tag: "Stdin" }, plain: false })
+      assert.deepStrictEqual(yield* parse("--input", "-"), {
+        rate: 20_000,
+        input: { _tag: "Stdin" },
+        transport: "core",
+        plain: false
+      })
     }))
 
   it.effect("skips one leading --, as pnpm hands it on, and no second one's arguments", () =>
     Effect.gen(function*() {
-      const options = { once: 5, rate: 100, input: { _tag: "Generated" as const }, plain: false }
+      const options = {
+        once: 5,
+        rate: 100,
+        input: { _tag: "Generated" as const },
+        transport: "core" as const,
+        plain: false
+      }
       assert.deepStrictEqual(yield* parse("--", "--once", "5"), options)
       assert.deepStrictEqual(yield* parse("--once=5"), options)
 
@@ -71,8 +89,19 @@ describe("Options", () => {
       }
     }))
 
+  it.effect("takes the transport that is asked for, says so, and refuses any other", () =>
+    Effect.gen(function*() {
+      const options = yield* parse("--transport", "jetstream")
+      assert.deepInclude(options, { transport: "jetstream" })
+      assert.deepInclude(yield* parse("--transport=core"), { transport: "core" })
+      assert(options !== "help")
+      assert.strictEqual(Options.describe(options), "sending sensor readings, 100 a second at most, over JetStream")
+      assert.strictEqual(yield* refused("--transport", "mqtt"), "--transport \"mqtt\": want core or jetstream")
+    }))
+
   it.effect("refuses an option without its value", () =>
     Effect.gen(function*() {
+      assert.include(yield* refused("--transport"), "--transport: want core or jetstream")
       assert.include(yield* refused("--once"), "--once: want a number")
       assert.include(yield* refused("--once", "--rate", "5"), "--once: want a number")
       assert.include(yield* refused("--input="), "--input: want a file, or - for standard input")
@@ -82,7 +111,7 @@ describe("Options", () => {
     Effect.gen(function*() {
       assert.strictEqual(
         yield* refused("--onc", "5"),
-        "option \"--onc\": want one of --once, --rate, --input, --plain, --help"
+        "option \"--onc\": want one of --once, --rate, --input, --transport, --plain, --help"
       )
       assert.include(yield* refused("-x"), "option \"-x\"")
       assert.include(yield* refused("data.txt"), "argument \"data.txt\": want none")
@@ -95,11 +124,11 @@ describe("Options", () => {
 
   it("says what will be sent", () => {
     assert.strictEqual(
-      Options.describe({ rate: 100, input: { _tag: "Generated" }, plain: false }),
+      Options.describe({ rate: 100, input: { _tag: "Generated" }, transport: "core", plain: false }),
       "sending sensor readings, 100 a second at most"
     )
     assert.strictEqual(
-      Options.describe({ once: 7, rate: 0.5, input: { _tag: "File", path: "/x" }, plain: false }),
+      Options.describe({ once: 7, rate: 0.5, input: { _tag: "File", path: "/x" }, transport: "core", plain: false }),
       "sending 7 lines of /x, 0.5 a second at most"
     )
   })

@@ -122,7 +122,7 @@ describe("Report", () => {
   it("sums up a clean run in two lines", () => {
     const traffic = new Traffic()
     traffic.receive(traffic.send(Buffer.from("x"), 1_000), 2_000)
-    const run = { seconds: 1.234, pipeline: { received: 1, republished: 1 }, maxLineBytes: 100 }
+    const run = { seconds: 1.234, pipeline: { received: 1, republished: 1 }, maxLineBytes: 100, sending: undefined }
 
     assert.deepStrictEqual(Report.summary(traffic, run), [
       "ran for 1.2 s; latency p50 1.00 ms p99 1.00 ms max 1.00 ms; pipeline: 1 in, 1 out",
@@ -153,16 +153,28 @@ describe("Report", () => {
       const traffic = new Traffic()
       traffic.send(Buffer.from("x"), 0)
       spoiled(traffic)
-      const run = { seconds: 1, pipeline: { received: 0, republished: 0 }, maxLineBytes: 100 }
+      const run = { seconds: 1, pipeline: { received: 0, republished: 0 }, maxLineBytes: 100, sending: undefined }
       assert.include(Report.summary(traffic, run).join("\n"), text)
       assert.isFalse(Report.isComplete(traffic), text)
     }
   })
 
+  it("tells what was sent again, and how much of it was known, which is no fault", () => {
+    const traffic = new Traffic()
+    const pipeline = { received: 0, republished: 0 }
+    const run = { seconds: 1, pipeline, maxLineBytes: 100, sending: { resent: 7, known: 3 } }
+
+    assert.include(
+      Report.summary(traffic, run),
+      "messages sent again to the outside broker, since they were not confirmed (it had 3 of them): 7"
+    )
+    assert.isTrue(Report.isComplete(traffic))
+  })
+
   it("tells messages of others, which say nothing about ours", () => {
     const traffic = new Traffic()
     traffic.receive(Buffer.from("hello"), 0)
-    const run = { seconds: 1, pipeline: { received: 0, republished: 0 }, maxLineBytes: 100 }
+    const run = { seconds: 1, pipeline: { received: 0, republished: 0 }, maxLineBytes: 100, sending: undefined }
 
     assert.include(Report.summary(traffic, run), "messages of others on the outside subject: 1")
     assert.isTrue(Report.isComplete(traffic))

@@ -138,7 +138,7 @@ describe("Screen.show", () => {
 })
 
 describe("Screen.isWanted", () => {
-  const options: Options = { rate: 1, input: { _tag: "Generated" }, plain: false }
+  const options: Options = { rate: 1, input: { _tag: "Generated" }, transport: "core", plain: false }
   const isWanted = (
     some: {
       readonly options?: Partial<Options>

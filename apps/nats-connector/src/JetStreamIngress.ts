@@ -80,7 +80,7 @@ export const acknowledged = Effect.fnUntraced(function*(
   const { state } = yield* Session.infoOf(session, stream)
   const gaps = yield* Gaps.make({ streamId, stream, subject })
   // 0 where nothing was acknowledged yet, and it began at the beginning of the stream as it was then
-  const after = floor.stream_seq > 0 ? floor.stream_seq : state.first_seq - 1
+  const after = floor.stream_seq > 0 ? floor.stream_seq : Math.max(0, state.first_seq - 1)
   if (state.first_seq > after + 1) yield* gaps.missed(after, state.first_seq)
   yield* Held.recall(session, consumer)
   const held = yield* Held.make(connection, (config.ack_wait ?? ackWaitMillis * nanosPerMilli) / nanosPerMilli)
@@ -161,7 +161,8 @@ export const resumable = Effect.fnUntraced(function*(
       const info = yield* Session.infoOf(session, stream)
       if (Option.isSome(at)) yield* check(session, info, at.value)
       const { first_seq, last_seq } = info.state
-      const begin = parameters.start === "new" ? last_seq : first_seq - 1
+      // the first of a stream that never had a message is 0
+      const begin = parameters.start === "new" ? last_seq : Math.max(0, first_seq - 1)
       const after = Option.match(at, { onNone: () => begin, onSome: ({ sequence }) => sequence })
       if (first_seq > after + 1) yield* gaps.missed(after, first_seq)
       const { name } = yield* made(session, `make a consumer of stream "${stream}"`, stream, {

@@ -206,9 +206,9 @@ export interface ConsumerOptions {
    * false.
    */
   readonly exclusive?: boolean | undefined
-  /** How long a message may be held before it is delivered again. Default: 30 seconds. */
+  /** How long a message may be held before it is delivered again. Default: that of the transport's options. */
   readonly ackWait?: Duration.Input | undefined
-  /** Most messages that all readers together hold. Default: 1,000. */
+  /** Most messages that all readers together hold. Default: that of the transport's options. */
   readonly maxAckPending?: number | undefined
   /** Most bytes of messages that wait here to be read. Default: that of the transport's options. */
   readonly maxBufferedBytes?: number | undefined

@@ -59,12 +59,12 @@ export interface Options extends NatsTransport.Options {
   /** How long the broker has to answer anything of what is on its way, before it is found out. Default: 5 seconds. */
   readonly ackTimeout?: Duration.Input | undefined
   /**
-   * How long a member of a queue group may hold a message that it gives no sign of, before another one gets it: what a
-   * killed process held comes again after it. While the process lives, what it holds is its own. At least 100 ms.
-   * Default: 30 seconds.
+   * How long a reader of a durable consumer, or of a queue group, may hold a message that it gives no sign of, before
+   * another one gets it: what a killed process held comes again after it. While the process lives, what it holds is its
+   * own. At least 100 ms. Default: 30 seconds, and what the options of a consumer say.
    */
   readonly ackWait?: Duration.Input | undefined
-  /** Most messages that all members of a queue group together hold. Default: 1,000. */
+  /** Most messages that all readers of a consumer or group hold together. Default: 1,000, and as above. */
   readonly maxAckPending?: number | undefined
 }
 

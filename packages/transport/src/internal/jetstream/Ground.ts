@@ -34,7 +34,7 @@ export interface Ground {
   readonly ackMillis: number
   readonly drainMillis: number
   readonly ordered: boolean
-  /** How the consumers of queue groups are made. */
+  /** How consumers are made where their own options do not say. */
   readonly group: Pick<ConsumerOptions, "ackWait" | "maxAckPending">
 }
 

@@ -111,7 +111,8 @@ const durable = Effect.fnUntraced(function*(
   options: JetStream.ConsumerOptions,
   handlers: Handlers
 ) {
-  const wanted = yield* Effect.fromResult(consumers.make(options))
+  const { ackWait = ground.group.ackWait, maxAckPending = ground.group.maxAckPending } = options
+  const wanted = yield* Effect.fromResult(consumers.make({ ...options, ackWait, maxAckPending }))
   const consumer = new Consumer({
     channel,
     wanted,
@@ -149,7 +150,7 @@ const grouped = Effect.fnUntraced(function*(
     ground,
     open,
     channel,
-    { name: names.token(queue), from: "new", ...ground.group, ...(drainWhen === undefined ? {} : { drainWhen }) },
+    { name: names.token(queue), from: "new", ...(drainWhen === undefined ? {} : { drainWhen }) },
     {
       ackWhenAsked: true,
       onMalformed: onMalformed === undefined
