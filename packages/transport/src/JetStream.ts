@@ -77,6 +77,18 @@ export interface StreamSettings {
 }
 
 /**
+ * How the broker keeps a durable consumer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConsumerSettings {
+  readonly ackWaitMillis: number
+  /** Most messages that its readers hold together. */
+  readonly maxAckPending: number
+}
+
+/**
  * A message as it is published to JetStream. The `Transport` of this layer takes them too.
  *
  * @category models
@@ -326,6 +338,12 @@ export class JetStream extends Context.Service<JetStream, {
 
   /** The settings of the channel's stream as the broker has them now, whatever was asked for. Makes it when it is not there. */
   readonly settings: (channel: ChannelName) => Effect.Effect<StreamSettings, TransportError>
+
+  /** The settings of the channel's consumer of this name as the broker has them now; none when it is not there. */
+  readonly consumerSettings: (
+    channel: ChannelName,
+    name: string
+  ) => Effect.Effect<Option.Option<ConsumerSettings>, TransportError>
 
   /** The last message of the channel. */
   readonly lastMessage: (channel: ChannelName) => Effect.Effect<Option.Option<StoredMessage>, TransportError>

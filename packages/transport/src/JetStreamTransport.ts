@@ -166,6 +166,11 @@ export const make = Effect.fnUntraced(function*(
         validChannel(channel),
         withSession(ground, (session) => streams.settingsNow(wanted, session, channel))
       ),
+    consumerSettings: (channel, name) =>
+      Effect.andThen(
+        validChannel(channel),
+        withSession(ground, (session) => consumers.settingsNow(session, channel, wanted.name(channel), name))
+      ),
     lastMessage: reader.lastMessage,
     resumePoint: reader.resumePoint,
     writer: writer.writer,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JetStream } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import * as names from "../src/internal/jetstream/names.ts"
 import * as settings from "../src/internal/jetstream/settings.ts"
 import { jetStreamOf, onlooker, texts } from "./jetstream.ts"
@@ -141,6 +141,24 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
         maxMessages: null,
         duplicateWindowMillis: 5_000
       })
+    }))
+
+  it.live("tells the settings of a consumer as the broker has them, and of none when it is not there", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { jetStream } = yield* jetStreamOf({ servers: [server.url] })
+
+      assert.deepStrictEqual(yield* jetStream.consumerSettings(channel, "reader"), Option.none())
+      yield* jetStream.consumer(channel, { name: "reader", maxAckPending: 7 })
+      assert.deepStrictEqual(yield* jetStream.consumerSettings(channel, "other"), Option.none())
+
+      const { manager } = yield* onlooker(server)
+      yield* Effect.promise(() => manager.consumers.update(stream, "reader", { ack_wait: 2_000_000_000 }))
+
+      assert.deepStrictEqual(
+        yield* jetStream.consumerSettings(channel, "reader"),
+        Option.some({ ackWaitMillis: 2_000, maxAckPending: 7 })
+      )
     }))
 
   it.live("says which settings of a stream that is there differ, and changes none", () =>

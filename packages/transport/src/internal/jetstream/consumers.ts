@@ -2,9 +2,10 @@
 import type { ConsumerConfig, ConsumerInfo, JetStreamManager } from "@nats-io/jetstream"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { ChannelName } from "../../Channel.ts"
-import type { ConsumerOptions } from "../../JetStream.ts"
+import type { ConsumerOptions, ConsumerSettings } from "../../JetStream.ts"
 import { InvalidOption, SettingsDiffer, TransportError } from "../../TransportError.ts"
 import * as names from "./names.ts"
 import * as Session from "./Session.ts"
@@ -95,6 +96,30 @@ export const ensure = Effect.fnUntraced(function*(
       Session.told
     )
 })
+
+/** The settings that it has now; none when there is no such consumer, or no stream. */
+export const settingsNow = (
+  session: Session.Session,
+  channel: ChannelName,
+  stream: string,
+  name: string
+): Effect.Effect<Option.Option<ConsumerSettings>, TransportError | Session.SessionOver> =>
+  session.call(channel, `look up consumer "${name}" of stream "${stream}"`, (api) => api.consumers.info(stream, name))
+    .pipe(
+      Effect.map(({ config }) =>
+        Option.some({
+          ackWaitMillis: (config.ack_wait ?? 0) / nanosPerMilli,
+          maxAckPending: config.max_ack_pending ?? 0
+        })
+      ),
+      Effect.catchIf(
+        (error) =>
+          error instanceof Session.ApiError &&
+          (error.code === Session.consumerNotFound || error.code === Session.streamNotFound),
+        () => Effect.succeedNone
+      ),
+      Session.told
+    )
 
 const check = Effect.fnUntraced(function*(
   { given, name }: Wanted,
