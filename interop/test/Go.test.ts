@@ -9,6 +9,7 @@ import * as GoldenSuite from "./GoldenSuite.ts"
 import * as GoServerSuite from "./GoServerSuite.ts"
 import * as JetStreamSuite from "./JetStreamSuite.ts"
 import * as Peer from "./Peer.ts"
+import * as ReconcilerSuite from "./ReconcilerSuite.ts"
 import * as Toolchain from "./Toolchain.ts"
 import * as TransportSuite from "./TransportSuite.ts"
 
@@ -31,6 +32,7 @@ describe.skipIf(skip)(Toolchain.suiteName("the Go SDK as a peer"), () => {
     describe("golden files", () => GoldenSuite.suite(it))
     describe("as a connector", () => GoServerSuite.suite(it))
     describe("as a caller", () => GoClientSuite.suite(it))
+    describe("as a connector of a service domain", () => ReconcilerSuite.suite(it))
 
     describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("over the transport"), () => {
       it.layer(Transport)((it) => {
