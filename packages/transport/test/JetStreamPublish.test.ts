@@ -110,6 +110,25 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.isAtLeast(stats.foundStored + stats.duplicates, 5)
     }))
 
+  it.live("finds messages of one id, of which one is stored", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { jetStream, transport } = yield* jetStreamOf({
+        servers: [proxy.url],
+        ackTimeout: "500 millis",
+        stream: { duplicateWindow: "100 millis" }
+      })
+      const look = yield* onlooker(server)
+      yield* jetStream.stream(channel)
+      yield* proxy.drop((_, body) => body.includes(`"seq":`))
+      const same = [...identified("a", 1), ...identified("a", 1), ...identified("a", 1, 1)]
+      yield* transport.publishConfirmed(channel, same)
+
+      assert.deepStrictEqual(yield* look.textsIn(stream), ["a0", "a1"])
+      assert.strictEqual((yield* jetStream.stats).foundStored, 3)
+    }))
+
   it.live("finds it without an order too, while others are acknowledged", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

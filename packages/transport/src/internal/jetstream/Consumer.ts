@@ -53,6 +53,8 @@ export interface Options {
 
 /** Most messages that wait to be read. */
 const maxWaiting = 4096
+/** For so many messages at a time it is asked again. */
+const rewindBatch = 1024
 /** So many times what a consumer holds at most is remembered of what was acknowledged. */
 const remembered = 2
 const nanosPerMilli = 1_000_000
@@ -275,16 +277,18 @@ export class Consumer {
     if (delivered.consumer_seq > 0) this.newest = Math.max(this.newest ?? 0, delivered.stream_seq)
     this.last ??= floor.stream_seq
     if (pending === 0) return
-    let subject: string | undefined
-    for (let sequence = floor.stream_seq + 1; sequence <= delivered.stream_seq; sequence++) {
-      if (this.held.has(sequence)) continue
-      if (subject !== undefined) session.publish(subject, "-NAK")
-      subject = delivery.subjectOf(stream, wanted.name, sequence, delivered.consumer_seq)
+    // a message that is held for long leaves a wide gap, of which most is acknowledged: the broker passes over that
+    for (let from = floor.stream_seq + 1; from <= delivered.stream_seq; from += rewindBatch) {
+      let last: string | undefined
+      const to = Math.min(from + rewindBatch - 1, delivered.stream_seq)
+      for (let sequence = from; sequence <= to; sequence++) {
+        if (this.held.has(sequence)) continue
+        if (last !== undefined) session.publish(last, "-NAK")
+        last = delivery.subjectOf(stream, wanted.name, sequence, delivered.consumer_seq)
+      }
+      // the answer to the last one says that all of them are done, before more is sent, or anything asked for
+      if (last !== undefined) yield* session.ask(channel, "ask again for what was delivered", last, "-NAK")
     }
-    if (subject === undefined) return
-    // the answer to the last one says that all of them are done, before anything is asked for
-    const last = subject
-    yield* session.ask(channel, "ask again for what was delivered", last, "-NAK")
   })
 
   private onMessage(message: Incoming): void {

@@ -15,6 +15,12 @@ export interface Slot {
   waiting: boolean
 }
 
+/** What of a window is of one call. */
+export interface Share {
+  readonly messages: number
+  readonly payloads: number
+}
+
 const noBytes = new Uint8Array(0)
 /** Slots that are done with are taken off the array when there are so many. */
 const compactAt = 1024
@@ -93,6 +99,29 @@ export class Window {
     this.slots.splice(0, this.done)
     this.offset += this.done
     this.done = 0
+  }
+
+  /** The messages that wait, by their ids: several may have the same one. */
+  numbersById(): Map<string, Array<number>> {
+    const numbers = new Map<string, Array<number>>()
+    for (const [number, { id }] of this.waiting()) {
+      const same = numbers.get(id)
+      if (same === undefined) numbers.set(id, [number])
+      else same.push(number)
+    }
+    return numbers
+  }
+
+  /** Takes out the messages that wait, or those of calls whose callers do: how many, and how many payloads, of each call. */
+  take(which: "all" | "confirmed"): ReadonlyMap<Call, Share> {
+    const shares = new Map<Call, Share>()
+    for (const [number, { call, payloads }] of this.waiting()) {
+      if (which === "confirmed" && !call.confirmed) continue
+      const share = shares.get(call) ?? { messages: 0, payloads: 0 }
+      shares.set(call, { messages: share.messages + 1, payloads: share.payloads + payloads })
+      this.remove(number)
+    }
+    return shares
   }
 
   /** The messages that wait. */

@@ -10,7 +10,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ChannelName } from "../../Channel.ts"
 import type { PublishedMessage } from "../../JetStream.ts"
-import { Closed, MessageTooLarge, TransportError, WriterFenced, WriterUnfenced } from "../../TransportError.ts"
+import { Closed, TransportError } from "../../TransportError.ts"
 import type { Counters } from "../Counters.ts"
 import { publishDenied } from "../Link.ts"
 import { tell } from "../Unconfirmed.ts"
@@ -19,10 +19,12 @@ import type { JetStreamCounters } from "./counters.ts"
 import * as headers from "./headers.ts"
 import * as outgoing from "./outgoing.ts"
 import * as pubAck from "./pubAck.ts"
-import * as readBack from "./readBack.ts"
-import { type AckTaker, refused, type Session, SessionOver, streamNotFound, told } from "./Session.ts"
+import { Sender } from "./Sender.ts"
+import { type AckTaker, refused, type Session, SessionOver, streamNotFound } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
 import type { StreamState } from "./streams.ts"
+import { Tail } from "./Tail.ts"
+import { Waiters } from "./Waiters.ts"
 import { Window } from "./Window.ts"
 
 export interface Options {
@@ -55,11 +57,6 @@ export interface Options {
  */
 type State = "Idle" | "Syncing" | "Open" | "Failed"
 
-interface Waiter {
-  readonly isSo: () => boolean
-  readonly resume: () => void
-}
-
 const maxRaces = 5
 
 const retryMillis = { first: 100, longest: 5000 }
@@ -73,39 +70,35 @@ export class Writer implements AckTaker {
   private trouble: TransportError | undefined
   /** Whether the stream was found or made, since there was trouble. */
   private known = false
+  private readonly waiters = new Waiters()
+  private readonly tail: Tail
+  private readonly sender: Sender
   private session: Session | undefined
   private forgetSession = () => {}
-  // the try that is under way
-  private attempt = 0
-  private replyPrefix = ""
-  private next = 0
-  private expectation = headers.nothing
-  /** After trouble, one message goes alone. */
-  private probing = false
   /** When the broker last answered, or had nothing to answer. */
   private progressAt = 0
   /** The messages before this one may be stored, with an answer that never came. */
   private unknownBefore = 0
-  // the stream, as far as it is known
-  private lastSequence: number | undefined
-  private created: string | undefined
+  private usedAt: number
   private idNumber = 0
   /** Nobody answers though the stream is there: it is not to be asked too often. */
   private stumbled = false
   /** How often, since something was stored, others were quicker than what names the last sequence. */
   private races = 0
   private wakeSync: (() => void) | undefined
-  private waiters: Array<Waiter> = []
 
   constructor(options: Options) {
     this.options = options
+    this.usedAt = options.now()
     this.window = new Window(options.counters)
-    this.lastSequence = options.after
+    this.tail = new Tail(options, this.window)
+    const onTooLarge = (number: number, error: TransportError) => this.giveUp(number, error)
+    this.sender = new Sender({ ...options, onTooLarge }, this.window, this.tail)
   }
 
   /** The last sequence of the stream that this writer knows of. */
   get sequence(): number {
-    return this.lastSequence ?? 0
+    return this.tail.sequence
   }
 
   /** Messages that are not stored yet. */
@@ -113,11 +106,24 @@ export class Writer implements AckTaker {
     return this.window.length
   }
 
+  /** Somebody is about to publish. */
+  touch(): void {
+    this.usedAt = this.options.now()
+  }
+
+  /** Whether nobody has used it for so long, and nothing and nobody waits. */
+  isIdleFor(millis: number): boolean {
+    return this.window.length === 0 && this.waiters.length === 0 && this.options.now() - this.usedAt > millis
+  }
+
   /** Succeeds when messages can be added; fails with what keeps them from being stored. */
   readonly ready: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     if (this.known && this.failure === undefined && this.trouble === undefined) return Effect.void
     if (this.state === "Idle") this.sync()
-    return this.until(() => this.known || this.failure !== undefined || this.trouble !== undefined, () => this.outcome)
+    return this.waiters.until(
+      () => this.known || this.failure !== undefined || this.trouble !== undefined,
+      () => this.outcome
+    )
   })
 
   /** Takes messages from an index on, as far as there is room, and returns the index of the first one not taken. */
@@ -150,7 +156,7 @@ export class Writer implements AckTaker {
     const { maxBytes, maxMessages } = this.options
     // not for every message that is stored: callers come for many
     const isRoom = () => this.window.length <= maxMessages / 2 && this.window.byteLength <= maxBytes / 2
-    return this.until(() => isRoom() || call.error !== undefined || this.failure !== undefined, () => {
+    return this.waiters.until(() => isRoom() || call.error !== undefined || this.failure !== undefined, () => {
       const error = call.error ?? this.failure
       return error === undefined ? Effect.void : Effect.fail(error)
     })
@@ -160,7 +166,7 @@ export class Writer implements AckTaker {
   readonly flush: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     const { end } = this.window
     const isStored = () => this.window.first >= end
-    return this.until(
+    return this.waiters.until(
       () => isStored() || this.failure !== undefined || this.trouble !== undefined,
       () => isStored() ? Effect.void : this.outcome
     )
@@ -175,7 +181,7 @@ export class Writer implements AckTaker {
     if (this.options.ordered || number === this.window.first) this.progressAt = this.options.now()
     if (ack._tag === "Stored") this.stored(number, ack.sequence, ack.duplicate)
     // a refusal of an earlier try means nothing any more
-    else if (attempt === this.attempt && this.state === "Open") this.refuse(number, ack.code, ack.problem)
+    else if (attempt === this.sender.attempt && this.state === "Open") this.refuse(number, ack.code, ack.problem)
   }
 
   onDenied(subject: string): void {
@@ -184,10 +190,10 @@ export class Writer implements AckTaker {
 
   /** Looks for answers that do not come. */
   check(): void {
-    const inFlight = this.state === "Open" && this.next > this.window.first
+    const inFlight = this.state === "Open" && this.sender.next > this.window.first
     if (!inFlight || this.options.now() - this.progressAt < this.options.ackMillis) return
     this.options.stats.ackTimeouts++
-    this.unknownBefore = this.next
+    this.unknownBefore = this.sender.next
     this.sync()
   }
 
@@ -197,12 +203,7 @@ export class Writer implements AckTaker {
     this.state = "Failed"
     this.failure = error
     const { counters } = this.options
-    const lost = new Map<Call, { messages: number; payloads: number }>()
-    for (const [number, { call, payloads }] of this.window.waiting()) {
-      const sum = lost.get(call) ?? { messages: 0, payloads: 0 }
-      lost.set(call, { messages: sum.messages + 1, payloads: sum.payloads + payloads })
-      this.window.remove(number)
-    }
+    const lost = this.window.take("all")
     for (const [call, { messages, payloads }] of lost) {
       if (uncertain && !call.confirmed) counters.uncertain += messages
       else counters.publishErrors += messages
@@ -212,7 +213,7 @@ export class Writer implements AckTaker {
     this.wakeSync?.()
     // last, since callers go on at once
     for (const call of lost.keys()) call.fail(error)
-    this.wake()
+    this.waiters.wake()
   }
 
   close(): void {
@@ -268,27 +269,9 @@ export class Writer implements AckTaker {
   }
 
   private send(): void {
-    const { channel, ordered, stats } = this.options
-    if (this.state !== "Open" || this.session === undefined) return
-    if (this.next === this.window.first) this.progressAt = this.options.now()
-    const end = this.probing ? Math.min(this.window.first + 1, this.window.end) : this.window.end
-    // what is on its way brings acknowledgements, and those come back here
-    for (; this.next < end && !(this.next > this.window.first && this.session.isFull); this.next++) {
-      const slot = this.window.at(this.next)
-      if (!slot.waiting) continue
-      const lines = headers.encode(slot.lines, this.expectation)
-      const byteLength = Buffer.byteLength(lines) + slot.frame.byteLength
-      const limit = this.session.maxPayloadBytes
-      if (byteLength > limit) {
-        // its caller may publish at once, and so come here
-        this.giveUp(this.next++, new TransportError({ reason: new MessageTooLarge({ channel, byteLength, limit }) }))
-        return this.send()
-      }
-      if (!this.session.publishStored(channel, `${this.replyPrefix}${this.next}`, lines, slot.frame)) return
-      stats.sent++
-      slot.after ??= this.sequence
-      this.expectation = ordered ? { _tag: "LastId", id: slot.id } : headers.nothing
-    }
+    if (this.state !== "Open") return
+    if (this.sender.next === this.window.first) this.progressAt = this.options.now()
+    this.sender.send()
   }
 
   /** This server takes no messages of this size, unlike the one that was there when it came. */
@@ -310,23 +293,21 @@ export class Writer implements AckTaker {
     if (ordered && !duplicate) {
       // those before it are stored too, or it would have been refused
       const { first } = this.window
-      if (this.lastSequence !== undefined) {
-        stats.foreign += Math.max(0, sequence - this.lastSequence - this.window.countUpTo(number))
-      }
-      this.progress(sequence)
+      this.tail.extend(sequence, this.window.countUpTo(number))
+      this.wellAgain()
       // last, since callers go on at once
       for (let i = first; i <= number; i++) this.window.settle(i)
     } else {
-      this.progress(Math.max(this.sequence, sequence))
+      this.tail.reach(sequence)
+      this.wellAgain()
       this.window.settle(number)
     }
-    this.probing = false
+    this.sender.widen()
     this.send()
-    this.wake()
+    this.waiters.wake()
   }
 
-  private progress(sequence: number): void {
-    this.lastSequence = sequence
+  private wellAgain(): void {
     this.trouble = undefined
     this.races = 0
   }
@@ -345,18 +326,14 @@ export class Writer implements AckTaker {
     const certain = number === this.window.first && number >= this.unknownBefore && code === pubAck.wrongLastId
     if (epoch === undefined && certain) return this.begin(headers.nothing)
     // with others who publish without a pause it would never win: the broker knows the ids of what it stored just now
-    if (code === pubAck.wrongLastSequence && this.races++ < maxRaces) this.unknownBefore = this.next
+    if (code === pubAck.wrongLastSequence && this.races++ < maxRaces) this.unknownBefore = this.sender.next
     this.sync()
   }
 
-  /** A new try, from the first message that waits. */
+  /** A new try, from the first message that waits: alone after trouble. */
   private begin(expectation: headers.Expectation): void {
     if (this.session === undefined) return
-    this.attempt++
-    this.replyPrefix = this.session.replyPrefix(this.options.number, this.attempt)
-    this.options.stats.resent += Math.max(0, this.next - this.window.first)
-    this.next = this.window.first
-    this.expectation = expectation
+    this.sender.begin(this.session, expectation, this.trouble !== undefined)
     this.state = "Open"
     this.send()
   }
@@ -369,16 +346,20 @@ export class Writer implements AckTaker {
   }
 
   private readonly synchronise = (session: Session): Effect.Effect<void, TransportError> =>
-    this.readStream(session).pipe(
-      Effect.flatMap((expectation) =>
-        Effect.sync(() => {
-          if (expectation === undefined || this.state === "Failed" || session.isOver) return
+    Effect.suspend(() => {
+      this.attach(session)
+      return this.tail.look(session, () => this.unknownBefore > this.window.first)
+    }).pipe(
+      Effect.map((found) => {
+        if (this.state === "Failed") return
+        if (found._tag === "Fenced") return this.fail(found.error, false)
+        if (found.isRead) this.unknownBefore = this.window.first
+        if (!session.isOver) {
           this.known = true
-          this.probing = this.trouble !== undefined
-          this.begin(expectation)
-          this.wake()
-        })
-      ),
+          this.begin(found.expectation)
+        }
+        this.waiters.wake()
+      }),
       // with the next session, then
       Effect.catchIf((error) => error instanceof SessionOver, () => Effect.void)
     )
@@ -399,124 +380,26 @@ export class Writer implements AckTaker {
   private lose(session: Session): void {
     if (this.session !== session || this.state === "Failed") return
     this.session = undefined
-    this.unknownBefore = Math.max(this.unknownBefore, this.next)
+    this.unknownBefore = Math.max(this.unknownBefore, this.sender.next)
     if (this.window.length > 0) this.sync()
     else this.state = "Idle"
-  }
-
-  /** What the next message has to expect; `undefined` when that is nobody's matter any more. */
-  private readonly readStream = Effect.fnUntraced({ self: this }, function*(
-    this: Writer,
-    session: Session
-  ): Effect.fn.Return<headers.Expectation | undefined, TransportError | SessionOver> {
-    const { channel, ensure, epoch, ordered, stats } = this.options
-    this.attach(session)
-    const stream = yield* told(ensure(session, channel))
-    const { retention } = stream
-    if (epoch !== undefined && retention !== "limits") {
-      return yield* new TransportError({ reason: new WriterUnfenced({ channel, stream: stream.name, retention }) })
-    }
-    if (this.created !== undefined && this.created !== stream.created) {
-      stats.streamsRemade++
-      this.lastSequence = 0
-      for (const [, slot] of this.window.waiting()) slot.after = 0
-      yield* Effect.annotateLogs(Effect.logWarning("a stream is gone, and another one is in its place"), {
-        channel,
-        stream: stream.name
-      })
-    }
-    this.created = stream.created
-    this.lastSequence ??= stream.lastSequence
-    const unknown = this.unknownBefore > this.window.first
-    if (epoch === undefined && !unknown) return headers.nothing
-    // without an order, what was stored last says nothing of what was sent before it
-    const known = ordered ? this.lastSequence : Math.min(this.lastSequence, this.firstAfter)
-    // the last message that is known of tells whether a successor wrote it
-    const from = epoch === undefined ? known + 1 : known
-    const entries = yield* readBack.range(session, channel, stream, from, stream.lastSequence)
-    if (this.state === "Failed") return undefined
-    const fence = this.takeStored(entries)
-    if (fence !== undefined) {
-      this.fail(fence, false)
-      return undefined
-    }
-    this.lastSequence = stream.lastSequence
-    this.unknownBefore = this.window.first
-    this.wake()
-    return { _tag: "LastSequence", sequence: stream.lastSequence }
-  })
-
-  /** The first message that waits is stored behind this one, if it is. */
-  private get firstAfter(): number {
-    const { end, first } = this.window
-    return first < end ? this.window.at(first).after ?? Infinity : Infinity
-  }
-
-  /** Settles those of the window that are there; says when a message of another only writer is. */
-  private takeStored(entries: ReadonlyArray<readBack.Entry>): TransportError | undefined {
-    const { channel, epoch, stats } = this.options
-    const numbers = new Map<string, number>()
-    for (const [number, { id }] of this.window.waiting()) numbers.set(id, number)
-    for (const entry of entries) {
-      const number = entry.id === undefined ? undefined : numbers.get(entry.id)
-      if (number !== undefined && entry.epoch === epoch) {
-        this.window.settle(number)
-        stats.foundStored++
-        continue
-      }
-      const isKnown = entry.sequence <= this.sequence
-      if (epoch !== undefined && entry.epoch !== undefined && (isKnown ? entry.epoch > epoch : true)) {
-        const reason = new WriterFenced({ channel, epoch, found: entry.epoch, sequence: entry.sequence })
-        return new TransportError({ reason })
-      }
-      if (!isKnown) stats.foreign++
-    }
-    return undefined
   }
 
   /** The broker refuses what waits: those who can be told get it back, the rest is tried again after a while. */
   private hold(error: TransportError): void {
     if (this.state === "Failed") return
-    const calls = new Set<Call>()
-    for (const [number, { call }] of this.window.waiting()) {
-      if (!call.confirmed) continue
-      this.options.counters.publishErrors++
-      calls.add(call)
-      this.window.remove(number)
-    }
+    const refused = this.window.take("confirmed")
+    for (const { messages } of refused.values()) this.options.counters.publishErrors += messages
     const rest = this.window.length > 0
     this.known = rest && this.known
     this.trouble = error
     if (rest) this.sync()
     else this.state = "Idle"
-    this.wake()
+    this.waiters.wake()
     // nothing of anybody's waits: whoever comes next finds out anew
     if (!rest) this.trouble = undefined
     // last, since callers go on at once
-    for (const call of calls) call.fail(error)
-  }
-
-  /** Waits until something is so, then gives what is right at that moment. */
-  private until(
-    isSo: () => boolean,
-    outcome: () => Effect.Effect<void, TransportError>
-  ): Effect.Effect<void, TransportError> {
-    return Effect.callback<void, TransportError>((resume) => {
-      if (isSo()) return resume(outcome())
-      const waiter: Waiter = { isSo, resume: () => resume(outcome()) }
-      this.waiters.push(waiter)
-      return Effect.sync(() => {
-        this.waiters = this.waiters.filter((other) => other !== waiter)
-      })
-    })
-  }
-
-  private wake(): void {
-    if (this.waiters.length === 0) return
-    const ready = this.waiters.filter(({ isSo }) => isSo())
-    if (ready.length === 0) return
-    this.waiters = this.waiters.filter((waiter) => !ready.includes(waiter))
-    for (const { resume } of ready) resume()
+    for (const call of refused.keys()) call.fail(error)
   }
 
   private get outcome(): Effect.Effect<void, TransportError> {

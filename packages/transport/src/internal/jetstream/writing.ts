@@ -35,6 +35,9 @@ const finish = (ground: Ground, writer: Writer): Effect.Effect<void> =>
     onSystemClock
   )
 
+/** The writer of a channel on which nothing was published for so long is let go. */
+const idleMillis = 60_000
+
 /** The writers live in the scope. */
 export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Return<Writing, never, Scope.Scope> {
   const scope = yield* Effect.scope
@@ -64,12 +67,25 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
 
   const writerOf = Effect.fnUntraced(function*(channel: ChannelName) {
     const there = writers.get(channel)
-    if (there !== undefined) return there
+    if (there !== undefined) {
+      there.touch()
+      return there
+    }
     const writer = open(channel)
     writers.set(channel, writer)
     yield* Effect.forkIn(onSystemClock(writer.run), scope)
     return writer
   })
+
+  const evict = () => {
+    for (const [channel, writer] of writers) {
+      if (!writer.isIdleFor(idleMillis)) continue
+      writers.delete(channel)
+      ground.watched.delete(writer)
+      writer.close()
+    }
+  }
+  ground.watched.add({ check: evict })
 
   /** `count` messages were not taken. */
   const failed = (error: Failure, count: number): Effect.Effect<never, Failure> => {
