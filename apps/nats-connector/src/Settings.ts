@@ -93,7 +93,8 @@ Environment:
   KPS_PACKING                off (default), on, or limits, also for single streams: many payloads in one message,
                              such as on;line-1:off or line-1:maxBytes=16384,maxPayloads=64
   KPS_DELIVERY               strict (default) or none: whether others pass what cannot be delivered; and horizon=SECONDS
-                             (default 60) until it is a dead letter, also for single streams, such as strict;line-1:none
+                             (default 60) until it is a dead letter; from=all (default) or from=new: where a new stream of a
+                             channel in JetStream begins; also for single streams, such as strict;line-1:none
   KPS_STATE                  memory (default), or jetstream: what was asked for is kept, and shared by replicas
   KPS_STATE_REPLICAS         1 (default), 3 or 5: how many servers of a cluster keep it
   KPS_STATE_PREFIX           what the names of its buckets begin with; default: kps

@@ -89,8 +89,8 @@ export const lossy = <E, R>(
  *
  * **Details**
  *
- * Nothing is acknowledged that the transport has not confirmed. Over core NATS that is as far as it goes: a message
- * the broker had and no subscriber took is lost all the same.
+ * Nothing is acknowledged that the transport has not confirmed: where channels are in JetStream, that is not stored. Over
+ * core NATS that is as far as it goes: a message the broker had and no subscriber took is lost all the same.
  *
  * @category constructors
  * @since 0.1.0
@@ -105,9 +105,13 @@ export const acknowledged = <E, R>(taken: Stream.Stream<Acked<E, R>, E, R>): Sou
  *
  * **Details**
  *
- * `from` gets the position of the last array that the transport confirmed, or nothing at the first start. It outlives a
- * stream's retries, not a change of the stream's parameters; the process only where the server keeps positions, and then
- * it may be a second old: what follows it comes again. A stored position that does not decode is the stream's error.
+ * `from` gets the position of an array that the transport confirmed, or nothing at the first start. It outlives a
+ * stream's retries, not a change of the stream's parameters. Where channels are in JetStream it is stored with each
+ * message, and the source is begun again exactly behind the last one that is stored: in the middle of an array, by
+ * passing over what it gives again, so that from one position it has to give the same payloads each time. Otherwise it
+ * outlives the process only where the server keeps positions, and then it may be a second old: what follows it comes
+ * again. A stored position that does not decode is the stream's error; one that the source knows to be ahead of what it
+ * has is for the source to refuse, by failing.
  *
  * @category constructors
  * @since 0.1.0
@@ -124,7 +128,10 @@ export const resumable = <P, I, E, R>(options: {
  * @since 0.1.0
  */
 export interface Outgoing {
-  /** The same at every try: the idempotency key. */
+  /**
+   * The idempotency key: the same at every try, and where channels are in JetStream at every delivery, also to another
+   * process.
+   */
   readonly id: string
   /** A view of the bytes that arrived: copy what is kept beyond `deliver`. */
   readonly payload: Uint8Array

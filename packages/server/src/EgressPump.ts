@@ -75,6 +75,7 @@ const deliverAll = Effect.fnUntraced(function*(
   stream: Supervision
 ): Effect.fn.Return<void, Connector.Tagged, Scope.Scope> {
   while (true) {
+    if (subscription.hasSettled) yield* subscription.acknowledge
     const count = queue.next()
     if (count > 0) {
       const again = yield* deliverNext(deliver, count, queue, stream)

@@ -28,6 +28,21 @@ export interface Aside {
 }
 
 /**
+ * What is to be known of a message besides its payloads, where it is acknowledged.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Origin {
+  /** The ids of its payloads begin with it. */
+  readonly stem: string
+  /** So many of its payloads are not dealt with. */
+  left: number
+  /** Called when all of its payloads are dealt with. */
+  readonly settle: () => void
+}
+
+/**
  * One array of messages at a time, cut into batches, and what of a batch is to be tried again.
  *
  * @category models
@@ -40,10 +55,11 @@ export class EgressQueue {
   dueAt: number | undefined
   private readonly prefix: string
   private readonly now: () => number
-  private readonly untilDone: boolean
   private readonly some = Latch.makeUnsafe()
   private readonly room = Latch.makeUnsafe(true)
   private messages: ReadonlyArray<Channel.Message> = []
+  /** Of the messages, where there is something to be known of them. */
+  private origins: ReadonlyArray<Origin> | undefined
   private message = 0
   private payload = 0
   private arrays = 0
@@ -51,6 +67,8 @@ export class EgressQueue {
   private stem = ""
   private cut = 0
   private pending: ReadonlyArray<Delivery.Outgoing> = []
+  /** Where the pending are from, one for each; empty where that need not be known. */
+  private from: ReadonlyArray<Origin> = []
   /** So many at the end of the pending were never given to a sink. */
   private fresh = 0
   /** So many of the pending are given to a sink one by one. */
@@ -58,25 +76,20 @@ export class EgressQueue {
   /** When those that have failed did so first, by id. */
   private readonly failures = new Map<string, number>()
   /** What is to be tried again later, while others pass. */
-  private aside: Array<Aside> = []
+  private aside: Array<Aside & { readonly from: Origin | undefined }> = []
 
   /**
    * `prefix` makes the ids of this queue differ from those of any other. `now` is in milliseconds since the Unix epoch.
-   * With `untilDone` there is room for the next array when everything of the last one is dealt with, otherwise already
-   * when its last batch is cut.
    */
-  constructor(prefix: string, now: () => number, untilDone = false) {
+  constructor(prefix: string, now: () => number) {
     this.prefix = prefix
     this.now = now
-    this.untilDone = untilDone
   }
 
-  /**
-   * Takes an array off the subscription; succeeds when there is room for the next: whoever asks for it says that the
-   * last one is dealt with.
-   */
-  put(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void> {
+  /** Takes an array off the subscription; succeeds when there is room for the next: when its last batch is cut. */
+  put(messages: ReadonlyArray<Channel.Message>, origins?: ReadonlyArray<Origin>): Effect.Effect<void> {
     this.messages = messages
+    this.origins = origins
     this.message = 0
     this.payload = 0
     this.stem = `${this.prefix}-${this.arrays++}-`
@@ -123,9 +136,9 @@ export class EgressQueue {
   /** The first `count` of the pending are dealt with, but for `again`, which stay at the front. */
   done(count: number, again: ReadonlyArray<Delivery.Outgoing> = []): void {
     this.forget(count, again)
+    if (this.from.length > 0) this.from = this.settle(count, again)
     this.pending = count === this.pending.length ? again : [...again, ...this.pending.slice(count)]
     if (this.apart > 0) this.apart = Math.max(0, this.apart - count) + again.length
-    if (this.untilDone && this.pending.length === 0 && this.messages.length === 0) this.room.openUnsafe()
   }
 
   /** When an item failed first; now, if it did not before. */
@@ -144,8 +157,10 @@ export class EgressQueue {
   setAside(items: ReadonlyArray<Aside>): void {
     if (items.length === 0) return
     this.pending = this.pending.slice(items.length)
+    const from = this.from.slice(0, items.length)
+    this.from = this.from.slice(items.length)
     if (this.apart > 0) this.apart = Math.max(0, this.apart - items.length)
-    this.aside.push(...items)
+    this.aside.push(...items.map((item, i) => ({ ...item, from: from[i] })))
   }
 
   /** Milliseconds until one of those aside is to be tried; nothing when there is none. */
@@ -155,7 +170,7 @@ export class EgressQueue {
 
   /** All of those aside are to be tried at once. */
   hurry(): void {
-    this.aside = this.aside.map(({ item }) => ({ item, at: 0 }))
+    this.aside = this.aside.map((one) => ({ ...one, at: 0 }))
   }
 
   /** The first `count` of the pending are given to a sink one by one from now on. */
@@ -178,6 +193,7 @@ export class EgressQueue {
     if (due.length === 0) return false
     this.aside = this.aside.filter((one) => !due.includes(one))
     this.pending = due.map(({ item }) => item)
+    this.from = due.flatMap(({ from }) => from === undefined ? [] : [from])
     this.fresh = 0
     return true
   }
@@ -190,28 +206,48 @@ export class EgressQueue {
     if (this.failures.size === 0) this.dueAt = undefined
   }
 
+  /** The first `count` of the pending are dealt with, but for `again`: where those are from. */
+  private settle(count: number, again: ReadonlyArray<Delivery.Outgoing>): ReadonlyArray<Origin> {
+    const rest = this.from.slice(count)
+    const kept = new Map<Delivery.Outgoing, Origin>()
+    if (again.length > 0) { for (let i = 0; i < count; i++) kept.set(this.pending[i]!, this.from[i]!) }
+    const from = again.map((item) => kept.get(item)!)
+    for (const origin of from) origin.left++
+    for (let i = 0; i < count; i++) {
+      const origin = this.from[i]!
+      if (--origin.left === 0) origin.settle()
+    }
+    return [...from, ...rest]
+  }
+
   private fill(): void {
     const batch: Array<Delivery.Outgoing> = []
+    const from: Array<Origin> = []
     while (this.message < this.messages.length) {
       const { payloads, timestampNanos } = this.messages[this.message]!
+      const origin = this.origins?.[this.message]
       while (this.payload < payloads.length) {
-        if (batch.length === limits.batch) return this.hold(batch)
+        if (batch.length === limits.batch) return this.hold(batch, from)
         // Two texts and not a new one: nobody may ask for it.
-        const id = this.stem + this.cut++
+        const id = origin === undefined ? this.stem + this.cut++ : origin.stem + this.payload
         batch.push({ id, payload: payloads[this.payload++]!, timestamp: timestampNanos, attempt: 1 })
+        if (origin !== undefined) from.push(origin)
       }
+      if (payloads.length === 0) origin?.settle()
       this.payload = 0
       this.message++
     }
-    this.hold(batch)
+    this.hold(batch, from)
     this.messages = []
+    this.origins = undefined
     this.message = 0
     if (this.ended === undefined) this.some.closeUnsafe()
-    if (!this.untilDone || batch.length === 0) this.room.openUnsafe()
+    this.room.openUnsafe()
   }
 
-  private hold(batch: ReadonlyArray<Delivery.Outgoing>): void {
+  private hold(batch: ReadonlyArray<Delivery.Outgoing>, from: ReadonlyArray<Origin>): void {
     this.pending = batch
+    this.from = from
     this.fresh = batch.length
   }
 }

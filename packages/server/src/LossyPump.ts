@@ -142,5 +142,7 @@ const wait = (
 ): Effect.Effect<void, TransportFailed | GivenUp> => {
   const failure = new TransportFailed({ operation: "publish", error })
   const fault = fromTransport(failure)
-  return fault.action === "retry" ? stream.backOff(fault) : Effect.fail(failure)
+  // A writer that is fenced is so for good.
+  const isOver = error.reason._tag === "WriterFenced" || fault.action !== "retry"
+  return isOver ? Effect.fail(failure) : stream.backOff(fault)
 }

@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { type Bucket, Buckets, type Entry, layerMemory as bucketsMemory } from "./Bucket.ts"
 import * as Key from "./Key.ts"
-import { StateError, ValueTooLarge } from "./StateError.ts"
+import { isConflict, StateError, ValueTooLarge } from "./StateError.ts"
 import * as Stored from "./Stored.ts"
 
 /**
@@ -32,6 +32,11 @@ export interface Saved {
   readonly parameters: JsonObject
   /** When it was saved, by the clock of whoever saved it: milliseconds since the Unix epoch. For people. */
   readonly savedAtMillis: number
+  /**
+   * By which run of the stream it was saved: behind what that had published. Absent: by somebody else, who wants the
+   * stream to go on there.
+   */
+  readonly savedBy?: string | undefined
   readonly revision: number
 }
 
@@ -64,11 +69,16 @@ export class Positions extends Context.Service<Positions, {
   readonly set: (
     instance: string,
     stream: string,
-    value: Pick<Saved, "position" | "parameters">,
+    value: Pick<Saved, "position" | "parameters" | "savedBy">,
     expected: number
   ) => Effect.Effect<number, StateError>
   /** Takes the position away, whatever it is: the source begins as one that never ran. */
   readonly reset: (instance: string, stream: string) => Effect.Effect<void, StateError>
+  /**
+   * The revision of the last `reset`, comparable with those of positions; 0: there was none. The messages of a channel in
+   * JetStream have positions, too: this says which of them are not to count.
+   */
+  readonly resetRevision: (instance: string, stream: string) => Effect.Effect<number, StateError>
   /**
    * All positions of an instance, or of all instances, by instance and stream; then, in place of each that cannot be
    * read, why.
@@ -85,15 +95,30 @@ export class Positions extends Context.Service<Positions, {
 export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
   const bucket = buckets.open("positions")
   const keyOf = (instance: string, stream: string) => Key.make("position", instance, stream)
+  const resetKeyOf = (instance: string, stream: string) => Key.make("reset", instance, stream)
+  const noteReset = Effect.fnUntraced(function*(instance: string, stream: string): Effect.fn.Return<void, StateError> {
+    const key = resetKeyOf(instance, stream)
+    const before = yield* bucket.get(key)
+    const resetAtMillis = Math.round(yield* Clock.currentTimeMillis)
+    const value = yield* storedReset.encode({ instance, stream, resetAtMillis })
+    yield* bucket.put(key, value, revisionOf(before))
+  })
   return {
     get: Effect.fn("Positions.get")(function*(instance, stream) {
       const found = yield* bucket.get(keyOf(instance, stream))
       return Option.isNone(found) ? Option.none() : Option.some(yield* saved(bucket, found.value))
     }),
-    set: Effect.fn("Positions.set")(function*(instance, stream, { parameters, position }, expected) {
+    set: Effect.fn("Positions.set")(function*(instance, stream, { parameters, position, savedBy }, expected) {
       const key = keyOf(instance, stream)
       const savedAtMillis = Math.round(yield* Clock.currentTimeMillis)
-      const value = yield* stored.encode({ instance, stream, position, parameters, savedAtMillis })
+      const value = yield* stored.encode({
+        instance,
+        stream,
+        position,
+        parameters,
+        savedAtMillis,
+        ...(savedBy === undefined ? {} : { savedBy })
+      })
       if (value.length > maxBytes) {
         return yield* new StateError({
           reason: new ValueTooLarge({ bucket: bucket.name, key, byteLength: value.length, maxBytes })
@@ -101,7 +126,16 @@ export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
       }
       return yield* bucket.put(key, value, expected)
     }),
-    reset: Effect.fn("Positions.reset")((instance, stream) => bucket.remove(keyOf(instance, stream))),
+    reset: Effect.fn("Positions.reset")((instance, stream) =>
+      Effect.andThen(
+        // First: what is removed and not known to be reset would be taken for lost.
+        Effect.retry(noteReset(instance, stream), { while: isConflict, times: 5 }),
+        bucket.remove(keyOf(instance, stream))
+      )
+    ),
+    resetRevision: Effect.fn("Positions.resetRevision")((instance, stream) =>
+      Effect.map(bucket.get(resetKeyOf(instance, stream)), revisionOf)
+    ),
     list: Effect.fn("Positions.list")(function*(instance) {
       const found = yield* bucket.list(instance === undefined ? "position.>" : `${Key.make("position", instance)}.*`)
       const all = yield* Effect.forEach(found, (entry) => Effect.result(saved(bucket, entry)))
@@ -116,6 +150,9 @@ export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
   }
 }
 
+const revisionOf = (entry: Option.Option<Entry>): number =>
+  Option.match(entry, { onNone: () => 0, onSome: ({ revision }) => revision })
+
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
 const stored = Stored.make(
@@ -125,8 +162,14 @@ const stored = Stored.make(
     stream: Schema.String,
     position: Schema.Json,
     parameters: Schema.Record(Schema.String, Schema.MutableJson),
-    savedAtMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 }))
+    savedAtMillis: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 8_640_000_000_000_000 })),
+    savedBy: Schema.optionalKey(Schema.String)
   })
+)
+
+const storedReset = Stored.make(
+  1,
+  Schema.Struct({ instance: Schema.String, stream: Schema.String, resetAtMillis: Schema.Int })
 )
 
 const saved = (bucket: Bucket, entry: Entry): Effect.Effect<Saved, StateError> =>

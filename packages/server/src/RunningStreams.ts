@@ -5,7 +5,7 @@
  */
 import type { Connector } from "@kps/connector"
 import { Events, StreamEvents } from "@kps/events"
-import { Transport } from "@kps/transport"
+import { JetStream, Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -133,6 +133,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
   const deliveryOf = StreamDelivery.make(options.delivery)
   // Where channels are stored one replica can keep their order; queue groups of core NATS cannot, and share the work.
   const keeping = yield* StreamGuarantee.keeping
+  const jetStream = Option.getOrUndefined(yield* Effect.serviceOption(JetStream.JetStream))
   const connection = yield* StreamTransport.watch(
     transport,
     (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
@@ -146,12 +147,13 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     deliveryOf,
     deadLetters,
     keeping,
+    jetStream,
     clock,
     leaseOf: Option.match(yield* Effect.serviceOption(Lease), {
       onNone: () => () => undefined,
       onSome: (lease) => (spec) =>
-        spec.direction === "INGRESS" || (keeping !== undefined && deliveryOf(spec.id).ordering === "strict")
-          ? (onWaiting) => lease.acquire(spec.id, { onWaiting })
+        spec.direction === "INGRESS" || (jetStream !== undefined && deliveryOf(spec.id).ordering === "strict")
+          ? lease
           : undefined
     }),
     positions: Option.getOrUndefined(yield* Effect.serviceOption(Positions)),

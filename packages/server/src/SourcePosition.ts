@@ -1,22 +1,25 @@
 /**
- * How far the source of one stream has come: in this process, and where it outlives it.
+ * How far the source of one stream has come: in this process, on its channel, and where it outlives both.
  *
  * @since 0.1.0
  */
 import type { JsonObject } from "@bufbuild/protobuf"
+import type { Channel, JetStream } from "@kps/transport"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { cut } from "./internal/text.ts"
+import { randomUUID } from "node:crypto"
+import { ascii, ChannelPosition, type Mark, type Owner } from "./ChannelPosition.ts"
+import { cut, quote } from "./internal/text.ts"
 import type { Positions } from "./Positions.ts"
 import { isConflict, type StateError } from "./StateError.ts"
 
 /**
- * The stored position of a source cannot be used, or was changed by somebody else. Wrapped, so that an author's own
- * errors of that kind stay the author's.
+ * The position of a source cannot be used, or was changed by somebody else. Wrapped, so that an author's own errors of
+ * that kind stay the author's.
  *
  * @category errors
  * @since 0.1.0
@@ -31,23 +34,21 @@ export class PositionFailed extends Data.TaggedError("PositionFailed")<{
 }
 
 /**
- * Where positions outlive the process, and whose this one is.
+ * Where positions outlive the process, and who is told of them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Place {
   readonly store: Positions["Service"]
-  readonly instance: string
-  readonly streamId: string
-  /** A position belongs to the parameters that it was saved with: as an answer shows them. */
-  readonly parameters: JsonObject
   /** Told when it could not be saved, and when it could again: nothing. */
   readonly onSaved: (problem: StateError | undefined) => Effect.Effect<void>
 }
 
 /** How often a position that has moved on is saved. */
 const saveEvery = "1 second"
+
+const mend = "mend it with \"kps positions set\", or begin anew with \"kps positions reset\""
 
 /**
  * A position, encoded as JSON. One owner at a time.
@@ -58,74 +59,159 @@ const saveEvery = "1 second"
  * second had published comes again. Every save expects the revision that was read or saved last. When another replica,
  * or `kps positions`, has changed it, the try fails and the next one begins there.
  *
+ * Where the channel is in JetStream each message has the position behind it, and `resume` goes by the last one of the
+ * channel; what is saved is for a channel that has none. What `kps positions` has set or reset since counts more.
+ *
  * @category models
  * @since 0.1.0
  */
 export class SourcePosition {
   private encoded: Option.Option<Schema.Json>
+  /** So many payloads behind it are on the channel already. */
+  private plus: number
+  /** What it is, where this process has not made it. */
+  private origin: string | undefined
+  private readonly owner: Owner
   private readonly place: Place | undefined
+  private readonly onChannel: ChannelPosition
+  private readonly savedBy = randomUUID()
   private revision: number
+  /** The last revision by which somebody else has said where to begin. */
+  private wanted = 0
+  private resetRevision = 0
   private unsaved = false
   private failing = false
+  /** Whether something may have been saved of which there was no answer. */
+  private unanswered = false
 
   /** Without a place it ends with the process. */
-  constructor(place: Place | undefined, before?: SourcePosition) {
+  constructor(owner: Owner, place: Place | undefined, before?: SourcePosition) {
+    this.owner = owner
     this.place = place
+    this.onChannel = new ChannelPosition(owner)
     this.encoded = before?.encoded ?? Option.none()
+    this.plus = before?.plus ?? 0
+    this.origin = before?.origin
     this.revision = before?.revision ?? 0
   }
 
-  /** For who makes this process forget it, such as for other parameters. */
-  get current(): Option.Option<Schema.Json> {
-    return this.encoded
+  /** Where the source is to begin. */
+  get start(): Mark {
+    return { at: Option.getOrUndefined(Option.map(this.encoded, text)), plus: this.plus }
   }
 
   /** The broker has everything up to here. */
   moved(encoded: Schema.Json): void {
     this.encoded = Option.some(encoded)
+    this.plus = 0
+    this.origin = undefined
     this.unsaved = this.place !== undefined
+  }
+
+  /** What a message carries that is followed by this place. */
+  stamp(mark: Mark): string {
+    return this.onChannel.encode(mark, Math.max(0, this.revision, this.resetRevision))
   }
 
   /** Reads what was saved, unless this process has saved it itself and knows better. */
   readonly load: Effect.Effect<void, PositionFailed> = Effect.suspend(() => {
-    const { place } = this
+    const { owner: { instance, parameters, streamId }, place } = this
     if (place === undefined) return Effect.void
-    return Effect.matchEffect(place.store.get(place.instance, place.streamId), {
+    return Effect.matchEffect(place.store.get(instance, streamId), {
       onFailure: (error) => Effect.fail(failed(error)),
       onSuccess: (saved) => {
         const revision = Option.match(saved, { onNone: () => 0, onSome: (one) => one.revision })
+        this.wanted = Option.isSome(saved) && saved.value.savedBy === undefined ? revision : 0
         if (revision === this.revision) return Effect.void
         this.revision = revision
         this.unsaved = false
+        this.plus = 0
         if (Option.isNone(saved)) {
           this.encoded = Option.none()
           return Effect.void
         }
-        if (agree(saved.value.parameters, place.parameters)) {
+        if (agree(saved.value.parameters, parameters)) {
           this.encoded = Option.some(saved.value.position)
+          this.origin = `saved position ${text(saved.value.position)}`
           return Effect.void
         }
         this.encoded = Option.none()
         return Effect.annotateLogs(Effect.logWarning("the saved position belongs to other parameters: begins anew"), {
-          streamId: place.streamId
+          streamId
         })
       }
     })
+  })
+
+  /**
+   * After `load`: goes on behind what the channel has, unless it has no position, or one of other parameters, or somebody
+   * has said since where to begin. Fails when the channel's position is none, or another stream's.
+   */
+  readonly resume = Effect.fnUntraced({ self: this }, function*(
+    this: SourcePosition,
+    channel: Channel.ChannelName,
+    point: JetStream.ResumePoint
+  ): Effect.fn.Return<void, PositionFailed> {
+    const { owner: { instance, streamId }, place } = this
+    if (place !== undefined) {
+      this.resetRevision = yield* Effect.mapError(place.store.resetRevision(instance, streamId), failed)
+    }
+    if (Option.isNone(point.message)) return
+    const { position = "", sequence } = point.message.value
+    const wanted = Math.max(this.wanted, this.resetRevision)
+    const which = `position of message ${sequence} on ${quote(channel)}`
+    const read = this.onChannel.decode(position)
+    if (Option.isNone(read) || !read.value.isOwn) {
+      // Which is newer cannot be told: what somebody wants, after having been told of it, counts.
+      if (wanted > 0) return
+      return yield* new PositionFailed({
+        code: "FAILED_PRECONDITION",
+        problem: Option.isNone(read)
+          ? `${which} is damaged, or of a later version: got ${quote(position)}; ${mend}`
+          : `${which} is of another stream than ${quote(streamId)} of ${quote(instance)}: ` +
+            `one stream alone can resume on a channel; ${mend}`
+      })
+    }
+    if (wanted > read.value.known) {
+      if (this.resetRevision > this.revision) {
+        this.encoded = Option.none()
+        this.plus = 0
+      }
+      return
+    }
+    if (!read.value.agrees) {
+      return yield* Effect.annotateLogs(
+        Effect.logWarning("the channel's last position belongs to other parameters: goes by what was saved"),
+        { streamId, sequence }
+      )
+    }
+    this.encoded = read.value.at
+    this.plus = read.value.plus
+    this.origin = `${which}, ${Option.match(this.encoded, { onNone: () => "the beginning", onSome: text })},`
+    this.unsaved = place !== undefined
   })
 
   /** Decodes it with the source's codec. One that came from elsewhere may not fit. */
   decode<P, I>(codec: Schema.Codec<P, I>): Effect.Effect<Option.Option<P>, PositionFailed> {
     if (Option.isNone(this.encoded)) return Effect.succeedNone
     const decoded = Effect.asSome(Schema.decodeUnknownEffect(codec)(this.encoded.value))
+    const { origin } = this
     // One that does not fit though this process made it is a defect of the source.
-    if (this.revision === 0 || this.unsaved) return Effect.orDie(decoded)
+    if (origin === undefined) return Effect.orDie(decoded)
     return Effect.mapError(decoded, (error) =>
       new PositionFailed({
         code: "FAILED_PRECONDITION",
-        problem: `saved position ${JSON.stringify(Option.getOrNull(this.encoded))} does not fit the source: ${
-          error.message.replaceAll(/\s*\n\s*/g, " ")
-        }`
+        problem: `${origin} does not fit the source: ${error.message.replaceAll(/\s*\n\s*/g, " ")}; ${mend}`
       }))
+  }
+
+  /** The source ended before it had given what the channel has of it. */
+  tooShort(given: number): PositionFailed {
+    return new PositionFailed({
+      code: "FAILED_PRECONDITION",
+      problem: `${this.origin ?? "the position"} is ahead of the source, which ended after ${given} of ` +
+        `${this.plus} payloads behind it; ${mend}`
+    })
   }
 
   /** Saves it now and then. Fails when somebody else has changed it. */
@@ -139,15 +225,14 @@ export class SourcePosition {
   /** Saves it if it has moved on. What cannot be saved for now is saved later. */
   readonly save: Effect.Effect<void, PositionFailed> = Effect.suspend(() =>
     Effect.gen({ self: this }, function*() {
-      const { encoded, place } = this
-      if (place === undefined || !this.unsaved || Option.isNone(encoded)) return
+      const { place } = this
+      if (place === undefined || !this.unsaved || Option.isNone(this.encoded)) return
       this.unsaved = false
-      const { instance, parameters, store, streamId } = place
-      const saved = yield* Effect.result(
-        store.set(instance, streamId, { position: encoded.value, parameters }, this.revision)
-      )
+      const { value } = this.encoded
+      const saved = yield* Effect.result(this.write(value, place))
       if (Result.isSuccess(saved)) {
         this.revision = saved.success
+        this.unanswered = false
         if (!this.failing) return
         this.failing = false
         return yield* place.onSaved(undefined)
@@ -160,12 +245,36 @@ export class SourcePosition {
           problem: "the saved position was changed by somebody else: the source begins there"
         })
       }
+      this.unanswered = true
       this.unsaved = true
       this.failing = true
       yield* place.onSaved(saved.failure)
     })
   )
+
+  /** Of a write without an answer it is found out by the next one whether it has arrived. */
+  private readonly write = Effect.fnUntraced({ self: this }, function*(
+    this: SourcePosition,
+    position: Schema.Json,
+    { store }: Place
+  ): Effect.fn.Return<number, StateError> {
+    const { savedBy } = this
+    const { instance, parameters, streamId } = this.owner
+    const write = (expected: number) => store.set(instance, streamId, { position, parameters, savedBy }, expected)
+    if (!this.unanswered) return yield* write(this.revision)
+    return yield* Effect.catchIf(
+      write(this.revision),
+      isConflict,
+      (conflict) =>
+        Effect.flatMap(store.get(instance, streamId), (found) =>
+          Option.isSome(found) && found.value.savedBy === savedBy
+            ? write(found.value.revision)
+            : Effect.fail(conflict))
+    )
+  })
 }
+
+const text = (position: Schema.Json): string => ascii(JSON.stringify(position))
 
 const codes = {
   Unavailable: "UNAVAILABLE",
@@ -177,9 +286,7 @@ const codes = {
 const failed = (error: StateError): PositionFailed =>
   new PositionFailed({
     code: codes[error.reason._tag],
-    problem: error.reason._tag === "Unreadable"
-      ? `${error.message}; mend it with "kps positions set", or begin anew with "kps positions reset"`
-      : error.message
+    problem: error.reason._tag === "Unreadable" ? `${error.message}; ${mend}` : error.message
   })
 
 /** Whether no parameter that both know differs: one that a later version of the connector brought is no change. */

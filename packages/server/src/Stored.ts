@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Bucket, Entry } from "./Bucket.ts"
+import { sorted } from "./internal/sorted.ts"
 import { StateError, Unreadable } from "./StateError.ts"
 
 /**
@@ -64,11 +65,3 @@ export const make = <A, I>(version: number, schema: Schema.Codec<A, I>): Stored<
 }
 
 const decodeEnvelope = Schema.decodeUnknownEffect(Schema.Struct({ version: Schema.Int, value: Schema.Unknown }))
-
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : 1).map(([key, item]) => [key, sorted(item)])
-  )
-}

@@ -23,6 +23,11 @@ export interface Choice {
    * table says nothing else. Default: 60 seconds.
    */
   readonly horizon?: Duration.Input
+  /**
+   * Where an egress stream begins that was never there, on a channel in JetStream: with all that the channel has, or with
+   * what comes from then on. Over core NATS it is always the latter. Default: "all".
+   */
+  readonly from?: "all" | "new"
 }
 
 /**
@@ -45,9 +50,11 @@ export interface Options {
 export interface Resolved {
   readonly ordering: "strict" | "none"
   readonly horizonMillis: number
+  readonly from: "all" | "new"
 }
 
-const wanted = "want \"strict\", \"none\", \"horizon=SECONDS\" or both as in \"none,horizon=10\", "
+const wanted = "want \"strict\", \"none\", \"horizon=SECONDS\", \"from=all\", \"from=new\" or several as in "
+  + "\"none,horizon=10\", "
   + "for single streams behind their ids, as in \"strict;line-1:none\""
 
 /**
@@ -55,8 +62,8 @@ const wanted = "want \"strict\", \"none\", \"horizon=SECONDS\" or both as in \"n
  *
  * **Details**
  *
- * Choices between semicolons, as in `KPS_PACKING`. A choice is `strict` or `none`, and `horizon=SECONDS` from 0 to
- * 999,999,999, or one of the two.
+ * Choices between semicolons, as in `KPS_PACKING`. A choice is `strict` or `none`, `horizon=SECONDS` from 0 to
+ * 999,999,999, `from=all` or `from=new`, or several of them.
  *
  * @category decoding
  * @since 0.1.0
@@ -67,13 +74,18 @@ const choiceOf = (text: string): Result.Result<Choice, string> => {
   const choice: { -readonly [K in keyof Choice]: Choice[K] } = {}
   for (const part of text.split(",").map((one) => one.trim())) {
     const [, digits] = /^horizon\s*=\s*([0-9]{1,9})$/u.exec(part) ?? []
-    const isOrdering = part === "strict" || part === "none"
-    if (!isOrdering && digits === undefined) return Result.fail(`${quote(text)} is no choice: ${wanted}`)
-    if ((isOrdering ? choice.ordering : choice.horizon) !== undefined) {
-      return Result.fail(`${quote(text)} has something more than once`)
-    }
-    if (isOrdering) choice.ordering = part
-    else choice.horizon = Duration.seconds(Number(digits))
+    const key = part === "strict" || part === "none"
+      ? "ordering"
+      : part === "from=all" || part === "from=new"
+      ? "from"
+      : digits === undefined
+      ? undefined
+      : "horizon"
+    if (key === undefined) return Result.fail(`${quote(text)} is no choice: ${wanted}`)
+    if (choice[key] !== undefined) return Result.fail(`${quote(text)} has something more than once`)
+    if (key === "horizon") choice.horizon = Duration.seconds(Number(digits))
+    else if (part === "strict" || part === "none") choice.ordering = part
+    else choice.from = part === "from=all" ? "all" : "new"
   }
   return Result.succeed(choice)
 }
@@ -87,7 +99,8 @@ const choiceOf = (text: string): Result.Result<Choice, string> => {
 export const make = ({ all, streams }: Options = {}): (streamId: string) => Resolved => {
   const resolve = (choice: Choice | undefined): Resolved => ({
     ordering: choice?.ordering ?? all?.ordering ?? "strict",
-    horizonMillis: Duration.toMillis(choice?.horizon ?? all?.horizon ?? "60 seconds")
+    horizonMillis: Duration.toMillis(choice?.horizon ?? all?.horizon ?? "60 seconds"),
+    from: choice?.from ?? all?.from ?? "all"
   })
   const known = new Map(Object.entries(streams ?? {}).map(([id, choice]) => [id, resolve(choice)]))
   const others = resolve(undefined)

@@ -92,6 +92,19 @@ export const fromCause = Effect.fnUntraced(function*(
 })
 
 /**
+ * The other writer that has ended a try to publish, if one has.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const fencedBy = (cause: Cause.Cause<unknown>): TransportError.WriterFenced | undefined => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  if (!(error instanceof TransportFailed)) return undefined
+  const { reason } = error.error
+  return reason._tag === "WriterFenced" ? reason : undefined
+}
+
+/**
  * Says what an author's error means; nothing when the failures table has no row for it.
  *
  * @category constructors

@@ -216,6 +216,12 @@ export class StreamReport {
     this.tallies.overflowed.add(count, "the stream takes messages more slowly than they come")
   }
 
+  /** Messages left the channel before they were read: by its limits, or by somebody's hand. */
+  missed(count: number): void {
+    this.stats.overflowed += count
+    this.tallies.overflowed.add(count, "messages were removed from the channel before the stream could read them")
+  }
+
   /** The stream is gone, or the connector ends: nothing is told any more by itself. */
   close(): void {
     for (const tally of Object.values(this.tallies)) tally.close()

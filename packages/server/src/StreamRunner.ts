@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connector, Delivery } from "@kps/connector"
-import type { Packing, TransportError } from "@kps/transport"
+import type { JetStream, Packing, TransportError } from "@kps/transport"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -20,14 +20,15 @@ import * as ConfirmedPump from "./ConfirmedPump.ts"
 import type { DeadLetters } from "./DeadLetters.ts"
 import * as EgressPump from "./EgressPump.ts"
 import { EgressSubscription } from "./EgressSubscription.ts"
-import type { Held } from "./Lease.ts"
+import { IngressWriter } from "./IngressWriter.ts"
+import type { Held, Lease } from "./Lease.ts"
 import * as LossyPump from "./LossyPump.ts"
 import type { Positions } from "./Positions.ts"
 import type { SourcePosition } from "./SourcePosition.ts"
 import * as Spans from "./Spans.ts"
 import type { StreamCounts } from "./StreamCounts.ts"
 import type * as StreamDelivery from "./StreamDelivery.ts"
-import { type Failures, type Fault, fromCause, GivenUp } from "./StreamFault.ts"
+import { type Failures, type Fault, fencedBy, fromCause, GivenUp } from "./StreamFault.ts"
 import * as StreamGuarantee from "./StreamGuarantee.ts"
 import * as StreamPhase from "./StreamPhase.ts"
 import type { StreamReport } from "./StreamReport.ts"
@@ -55,16 +56,22 @@ export interface Environment {
   /** What becomes of the items of an egress stream that fail, by its id. */
   readonly deliveryOf: (streamId: string) => StreamDelivery.Resolved
   readonly deadLetters: DeadLetters["Service"]
-  /** How the broker keeps channels. Absent: it does not; what comes from those it keeps is acknowledged. */
+  /** What JetStream keeps for channels; absent where they are not in it. */
+  readonly jetStream: JetStream.JetStream["Service"] | undefined
+  /** How the broker keeps channels. Absent: it does not. */
   readonly keeping: StreamGuarantee.Keeping | undefined
   readonly clock: Clock.Clock
   readonly desk: Desk
-  /** How a stream gets the lease that it runs by; `onWaiting` is run when another replica holds it. Absent: by none. */
-  readonly leaseOf: (
-    spec: StreamSpec
-  ) => ((onWaiting: Effect.Effect<void>) => Effect.Effect<Held, never, Scope.Scope>) | undefined
+  /** What a stream gets the lease from that it runs by. Absent: it needs none. */
+  readonly leaseOf: (spec: StreamSpec) => Lease["Service"] | undefined
   /** Where positions outlive the process. Absent: nowhere. */
   readonly positions: Positions["Service"] | undefined
+}
+
+/** The lease that a stream runs by, and where it is from. */
+interface Leased {
+  readonly held: Held
+  readonly lease: Lease["Service"]
 }
 
 /** From one start to its end: by itself, or because it was told to. */
@@ -80,6 +87,9 @@ interface Run {
 interface Term {
   readonly stream: Supervision
   readonly subscription: EgressSubscription
+  readonly leased: Leased | undefined
+  /** Of a stream that is to be the only one that writes to its channel: since its source was opened. */
+  writer: IngressWriter | undefined
   /** Between the opening and the end of a try: something may be in hand. */
   pumping: boolean
 }
@@ -189,16 +199,16 @@ export class StreamRunner {
 
   /** One term; or, by lease, one after the other: when it is lost, until it is had again. */
   private readonly terms = Effect.fnUntraced({ self: this }, function*(run: Run) {
-    const acquire = this.environment.leaseOf(this.spec)
-    if (acquire === undefined) return yield* this.term(run, undefined)
+    const lease = this.environment.leaseOf(this.spec)
+    if (lease === undefined) return yield* this.term(run, undefined)
     const onWaiting = Effect.suspend(() => {
       this.enter({ _tag: "Standby" })
       return this.report.standby
     })
     while (true) {
-      const ended = yield* Effect.scoped(Effect.flatMap(acquire(onWaiting), (held) => {
+      const ended = yield* Effect.scoped(Effect.flatMap(lease.acquire(this.spec.id, { onWaiting }), (held) => {
         this.phase = { _tag: "Starting" }
-        return this.held(run, held)
+        return this.held(run, { held, lease })
       }))
       if (ended) return
       this.phase = { _tag: "Starting" }
@@ -207,20 +217,20 @@ export class StreamRunner {
   })
 
   /** Until the lease is lost, or there is nothing more to hold it for. */
-  private held(run: Run, held: Held): Effect.Effect<boolean> {
+  private held(run: Run, leased: Leased): Effect.Effect<boolean> {
     const lost = Effect.andThen(
-      held.lost,
+      leased.held.lost,
       // First of all: what ends after it cannot be heard of.
       Effect.suspend(() => run.term?.stream.transport.revoke ?? Effect.void)
     )
     // What is done, or given up, is not for another replica to begin.
-    const kept = Effect.flatMap(this.term(run, held), (drained) => drained ? Effect.succeed(true) : Effect.never)
+    const kept = Effect.flatMap(this.term(run, leased), (drained) => drained ? Effect.succeed(true) : Effect.never)
     return Effect.raceFirst(kept, Effect.as(lost, false))
   }
 
   /** True when it ended since it was told to drain. */
-  private term(run: Run, held: Held | undefined): Effect.Effect<boolean> {
-    const { clock, connection, deadLetters, failures, instance } = this.environment
+  private term(run: Run, leased: Leased | undefined): Effect.Effect<boolean> {
+    const { clock, connection, deadLetters, failures, instance, jetStream } = this.environment
     const packing = this.environment.packingOf(this.spec.id)
     const delivery = this.environment.deliveryOf(this.spec.id)
     const stream: Supervision = {
@@ -229,20 +239,25 @@ export class StreamRunner {
       transport: new StreamTransport(connection, this.spec.channel, {
         onUncertain: this.counts.onUncertain,
         packing,
-        held
+        held: leased?.held
       }),
       report: this.report,
       failures,
       delivery,
       deadLetters,
-      // What others pass cannot hold up what comes.
-      acknowledges: this.environment.keeping !== undefined && delivery.ordering === "strict",
+      jetStream,
       clock,
       draining: Deferred.makeUnsafe(),
       backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
       well: this.well
     }
-    const term: Term = { stream, subscription: new EgressSubscription(stream), pumping: false }
+    const term: Term = {
+      stream,
+      subscription: new EgressSubscription(stream),
+      writer: undefined,
+      leased,
+      pumping: false
+    }
     run.term = term
     this.report.counts = this.counts
     return this.attempts(term).pipe(
@@ -278,7 +293,9 @@ export class StreamRunner {
         return this.enter({ _tag: "Done" })
       }
       const fault = yield* fromCause(exit.cause, term.stream.failures, this.spec.id)
-      if (!(yield* this.backOff(fault))) return
+      const fence = fencedBy(exit.cause)
+      const again = fence === undefined ? fault : term.writer?.afterFence(fault, fence) ?? fault
+      if (!(yield* this.backOff(again))) return
     }
   })
 
@@ -301,22 +318,44 @@ export class StreamRunner {
     )
   }
 
-  private ingress(term: Term, open: () => Opening<Delivery.Source<Connector.Tagged, Scope.Scope>>) {
+  private ingress(term: Term, open: () => Opening<Source>) {
     return Effect.gen({ self: this }, function*() {
-      const source = yield* Spans.opening(this.spec, Effect.tap(Effect.suspend(open), (source) => this.located(source)))
+      const source = yield* Spans.opening(
+        this.spec,
+        Effect.tap(Effect.suspend(open), (source) => this.located(source, term))
+      )
       yield* this.opened(term, StreamGuarantee.ofSource(source, this.around(term)))
       yield* Spans.running(this.spec, this.counts, this.environment.bound.within(this.pump(source, term)))
     })
   }
 
-  /** A source whose position cannot be used is not open. */
-  private located(source: Delivery.Source<Connector.Tagged, Scope.Scope>): Effect.Effect<unknown, Connector.Tagged> {
-    return source._tag === "Resumable"
-      ? Effect.andThen(this.position.load, source.run((codec) => this.position.decode(Schema.toCodecJson(codec))))
-      : Effect.void
+  /** A source whose position cannot be used is not open, nor is one that may not write to its channel. */
+  private readonly located = Effect.fnUntraced({ self: this }, function*(
+    this: StreamRunner,
+    source: Source,
+    term: Term
+  ): Effect.fn.Return<void, Connector.Tagged, Scope.Scope> {
+    const isResumable = source._tag === "Resumable"
+    const writer = this.writer(isResumable, term)
+    if (isResumable) yield* this.position.load
+    const point = isResumable && writer !== undefined ? yield* writer.resumePoint : undefined
+    if (point !== undefined) yield* this.position.resume(this.spec.channel, point)
+    if (isResumable) yield* source.run((codec) => this.position.decode(Schema.toCodecJson(codec)))
+    const opened = writer === undefined ? undefined : yield* writer.open(point)
+    if (opened !== undefined) yield* term.stream.transport.publishBy(opened)
+  })
+
+  /** Of a stream that is to be the only one that writes to its channel. */
+  private writer(isResumable: boolean, term: Term): IngressWriter | undefined {
+    const { jetStream } = this.environment
+    const { leased } = term
+    if (jetStream === undefined || (leased === undefined && !isResumable)) return undefined
+    const { channel, id: streamId } = this.spec
+    term.writer ??= new IngressWriter({ streamId, channel, jetStream, leased, isResumable })
+    return term.writer
   }
 
-  private pump(source: Delivery.Source<Connector.Tagged, Scope.Scope>, { stream }: Term) {
+  private pump(source: Source, { stream }: Term) {
     switch (source._tag) {
       case "Lossy":
         return LossyPump.run(source, stream)
@@ -341,15 +380,16 @@ export class StreamRunner {
 
   private around({ stream }: Term): StreamGuarantee.Around {
     const { connection, positions } = this.environment
-    const { acknowledges, deadLetters, delivery, failures, transport } = stream
+    const { deadLetters, delivery, failures, jetStream, transport } = stream
+    const stored = jetStream !== undefined
     return {
       leased: transport.held !== undefined,
-      positions: positions === undefined ? "process" : "bucket",
-      fenced: false,
+      positions: stored ? "channel" : positions === undefined ? "process" : "bucket",
+      fenced: transport.isFenced,
       maxPayloadBytes: connection.maxPayloadBytes(),
       delivery,
-      acknowledges,
-      ids: "process",
+      acknowledges: stored,
+      ids: stored ? "channel" : "process",
       deadLetters,
       failures
     }
@@ -432,6 +472,8 @@ export class StreamRunner {
     return Effect.annotateLogs(Effect.logWarning("stream failed"), { streamId: this.spec.id, tag, code, message })
   }
 }
+
+type Source = Delivery.Source<Connector.Tagged, Scope.Scope>
 
 type Opening<A> = Effect.Effect<A, Connector.Tagged, Scope.Scope>
 

@@ -140,15 +140,15 @@ export class StreamSet {
     const before = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
       ? current.position
       : undefined
-    const position = new SourcePosition(this.placeOf(spec, report), before)
+    const { id: streamId, metadata: parameters } = spec
+    const owner = { instance: this.environment.instance, streamId, parameters }
+    const position = new SourcePosition(owner, this.placeOf(report), before)
     return new StreamRunner(spec, report, counts, position, this.environment)
   }
 
-  private placeOf({ id, metadata }: StreamSpec, report: StreamReport): Place | undefined {
-    const { instance, positions } = this.environment
-    return positions === undefined
-      ? undefined
-      : { store: positions, instance, streamId: id, parameters: metadata, onSaved: (error) => report.saved(error) }
+  private placeOf(report: StreamReport): Place | undefined {
+    const { positions } = this.environment
+    return positions === undefined ? undefined : { store: positions, onSaved: (error) => report.saved(error) }
   }
 
   private countsOf(current: StreamRunner | undefined, { direction, id }: StreamSpec): StreamCounts {

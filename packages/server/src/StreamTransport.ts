@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-import type { Channel, TransportError } from "@kps/transport"
+import type { Channel, JetStream, TransportError } from "@kps/transport"
 import { Packing, Transport } from "@kps/transport"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
@@ -95,6 +96,8 @@ export class StreamTransport {
   /** The lease that the stream runs by. */
   readonly held: Lease.Held | undefined
   private readonly options: Transport.PublishOptions
+  private readonly unsubscribed = Deferred.makeUnsafe<void>()
+  private writer: JetStream.Writer | undefined
   private ended = false
 
   constructor(connection: Connection, channel: Channel.ChannelName, options: Options = {}) {
@@ -115,10 +118,18 @@ export class StreamTransport {
     return this.held !== undefined && !this.held.isHeld()
   }
 
-  /** Takes the transport away, at once, then waits until it is unsubscribed. */
+  /** Whether whoever writes to the channel by a later epoch ends it. */
+  get isFenced(): boolean {
+    return this.writer !== undefined
+  }
+
+  /** Takes the transport away, at once, then waits until it is unsubscribed, whoever did it first. */
   readonly revoke: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.ended) return Deferred.await(this.unsubscribed)
     this.ended = true
-    return Scope.close(this.scope, Exit.void)
+    return Effect.uninterruptible(
+      Effect.ensuring(Scope.close(this.scope, Exit.void), Deferred.succeed(this.unsubscribed, undefined))
+    )
   })
 
   /** Fails while the connection is away. */
@@ -129,6 +140,19 @@ export class StreamTransport {
         : Effect.void)
   )
 
+  /** Publishes by this writer while the scope is open. */
+  publishBy(writer: JetStream.Writer): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.asVoid(Effect.acquireRelease(
+      Effect.sync(() => {
+        this.writer = writer
+      }),
+      () =>
+        Effect.sync(() => {
+          this.writer = undefined
+        })
+    ))
+  }
+
   /** Payloads as messages with one timestamp: packed, if they are to be, also within what the broker takes. */
   messagesOf(payloads: ReadonlyArray<Uint8Array>, timestampNanos: bigint): ReadonlyArray<Channel.Message> {
     if (this.packing === undefined) return Messages.single(payloads, timestampNanos)
@@ -137,22 +161,28 @@ export class StreamTransport {
   }
 
   /** As the transport's `publishAll`. */
-  publishAll(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+  publishAll(messages: ReadonlyArray<JetStream.PublishedMessage>): Effect.Effect<void, TransportError.TransportError> {
     if (this.isLost) return Effect.never
-    return this.ended ? Effect.interrupt : this.connection.transport.publishAll(this.channel, messages, this.options)
+    if (this.ended) return Effect.interrupt
+    return this.writer === undefined
+      ? this.connection.transport.publishAll(this.channel, messages, this.options)
+      : this.writer.publishAll(messages, this.options)
   }
 
   /** As the transport's `publishConfirmed`. */
-  publishConfirmed(messages: ReadonlyArray<Channel.Message>): Effect.Effect<void, TransportError.TransportError> {
+  publishConfirmed(
+    messages: ReadonlyArray<JetStream.PublishedMessage>
+  ): Effect.Effect<void, TransportError.TransportError> {
     if (this.isLost) return Effect.never
-    return this.ended
-      ? Effect.interrupt
-      : this.connection.transport.publishConfirmed(this.channel, messages, this.options)
+    if (this.ended) return Effect.interrupt
+    return this.writer === undefined
+      ? this.connection.transport.publishConfirmed(this.channel, messages, this.options)
+      : this.writer.publishConfirmed(messages, this.options)
   }
 
   /** As the transport's `flush`. */
   readonly flush: Effect.Effect<void, TransportError.TransportError> = Effect.suspend(() =>
-    this.ended ? Effect.interrupt : this.connection.transport.flush
+    this.ended ? Effect.interrupt : this.writer?.flush ?? this.connection.transport.flush
   )
 
   /** As the transport's `subscription`. A scope forked from `scope` ends it when the handle is revoked. */

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { JetStream } from "@kps/transport"
 import type * as Clock from "effect/Clock"
 import type * as Deferred from "effect/Deferred"
 import type * as Effect from "effect/Effect"
@@ -28,8 +29,8 @@ export interface Supervision {
   /** What becomes of items that fail. */
   readonly delivery: StreamDelivery.Resolved
   readonly deadLetters: DeadLetters["Service"]
-  /** The transport acknowledges what came when more is asked for: nothing is, before that is dealt with. */
-  readonly acknowledges: boolean
+  /** What JetStream keeps for channels; absent where they are not in it. */
+  readonly jetStream: JetStream.JetStream["Service"] | undefined
   readonly clock: Clock.Clock
   /** Succeeds when the stream is to take no more and to finish what it has. */
   readonly draining: Deferred.Deferred<void>

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { Events } from "@kps/events"
-import { JetStream, Transport, TransportError } from "@kps/transport"
+import { Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Effect, Layer, Random, Stream } from "effect"
+import { Effect, Layer, Random } from "effect"
 import { TestClock } from "effect/testing"
 import { DeadLetterError, Unavailable } from "../src/DeadLetterError.ts"
 import * as DeadLetters from "../src/DeadLetters.ts"
@@ -15,10 +14,8 @@ import {
   bytes,
   channel,
   egress,
-  Fake,
   type Fault,
   type Hooks,
-  implementation,
   layer,
   Lost,
   Poison,
@@ -32,6 +29,7 @@ import {
   text,
   until
 } from "./streams.ts"
+import * as StoredChannels from "./support/StoredChannels.ts"
 
 type Store = DeadLetters.DeadLetters["Service"]
 
@@ -320,42 +318,30 @@ describe("An item that cannot be delivered", () => {
 })
 
 describe("A channel that acknowledges", () => {
-  for (const stored of [true, false]) {
-    it.effect(`${stored ? "is" : "(any other is not)"} asked for more only when the last of what came is dealt with`, () => {
+  for (const ordering of ["strict", "none"] as const) {
+    it.effect(`is told of each message when all of it is dealt with: ${ordering}`, () => {
       const delivered: Array<string> = []
-      let pulls = 0
-      const arrays = Stream.fromArray(["a", "b"]).pipe(
-        Stream.rechunk(1),
-        Stream.tap(() => Effect.sync(() => pulls++)),
-        Stream.map((one) => ({ payloads: [bytes(one), bytes("bad")], timestampNanos: 1n })),
-        Stream.concat(Stream.never)
-      )
+      const acked: Array<number> = []
       const { letters, store } = watched()
-      const services = Layer.merge(
-        Layer.succeed(DeadLetters.DeadLetters, store),
-        stored ? Layer.succeed(JetStream.JetStream, JetStream.JetStream.of({} as never)) : Layer.empty
-      )
+      const messages = [["a", "bad"], ["b"], ["c"]].map((payloads, i) => ({
+        payloads: payloads.map(bytes),
+        timestampNanos: BigInt(i)
+      }))
       return Effect.gen(function*() {
         yield* apply([egress("1")])
-        yield* pass(4_900)
-        assert.deepStrictEqual([pulls, delivered], [stored ? 1 : 2, ["a"]])
-        yield* pass(5_300)
-        assert.deepStrictEqual([pulls, delivered], [2, ["a", "b"]])
-        assert.strictEqual(letters.length, 2)
+        yield* Transport.Transport.use((transport) => transport.publishAll(channel("ch.1"), messages))
+        yield* pass(4_000)
+        assert.deepStrictEqual(acked.toSorted((a, b) => a - b), [2, 3])
+        yield* pass(3_000)
+        assert.deepStrictEqual(acked.toSorted((a, b) => a - b), [1, 2, 3])
+        assert.deepStrictEqual([delivered.toSorted(), letters.length], [["a", "b", "c"], 1])
       }).pipe(
         Effect.provide(
-          RunningStreams.layer(Fake, { delivery: horizon(5) }).pipe(
-            Layer.provide(implementation(naming({ bad: refused }, delivered))),
-            Layer.provide(services),
-            Layer.provide(Layer.effect(
-              Transport.Transport,
-              Effect.map(
-                Transport.Transport,
-                (transport) => ({ ...transport, subscription: () => Effect.succeed(arrays) })
-              )
-            )),
-            Layer.provideMerge([TransportTest.layer, Events.layer])
-          )
+          layer(naming({ bad: refused }, delivered), {
+            delivery: { all: { ordering, horizon: "5 seconds" } },
+            deadLetters: store,
+            stored: StoredChannels.layerOf(acked)
+          })
         ),
         Effect.provideService(Random.Random, steady)
       )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
-import { JetStream } from "@kps/transport"
+import type { JetStream, Transport } from "@kps/transport"
 import { Deferred, Effect, Layer, Queue, Stream } from "effect"
 import { Lease } from "../src/Lease.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
@@ -19,6 +19,7 @@ import {
   text,
   until
 } from "./streams.ts"
+import * as StoredChannels from "./support/StoredChannels.ts"
 
 /** A lease in the hands of the test: given, doubtful (as after a pause of the process), lost. */
 class Hand {
@@ -72,11 +73,11 @@ const leased = (
   hooks: Hooks,
   hand: Hand,
   options: RunningStreams.Options = {},
-  over: Layer.Layer<never> = Layer.empty
-) => layer(hooks, options).pipe(Layer.provide(hand.layer), Layer.provide(over))
+  over?: Layer.Layer<JetStream.JetStream, never, Transport.Transport>
+) => layer(hooks, { ...options, stored: over }).pipe(Layer.provide(hand.layer))
 
 /** Channels are in JetStream. */
-const stored: Layer.Layer<never> = Layer.mock(JetStream.JetStream, {})
+const stored = StoredChannels.layer
 
 /** A source of what the test puts into it. */
 const fed = Effect.map(Queue.unbounded<string>(), (queue) => ({

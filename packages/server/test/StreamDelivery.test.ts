@@ -10,17 +10,20 @@ const problem = (text: string) => Result.getOrThrow(Result.flip(StreamDelivery.p
 
 describe("KPS_DELIVERY", () => {
   it("is for all streams, and over that for those behind whose id it stands", () => {
-    assert.deepStrictEqual(StreamDelivery.make()("a"), { ordering: "strict", horizonMillis: 60_000 })
-    assert.deepStrictEqual(resolved("none", "a"), { ordering: "none", horizonMillis: 60_000 })
-    assert.deepStrictEqual(resolved("horizon=0", "a"), { ordering: "strict", horizonMillis: 0 })
+    assert.deepStrictEqual(StreamDelivery.make()("a"), { ordering: "strict", horizonMillis: 60_000, from: "all" })
+    assert.deepStrictEqual(resolved("none", "a"), { ordering: "none", horizonMillis: 60_000, from: "all" })
+    assert.deepStrictEqual(resolved("horizon=0", "a"), { ordering: "strict", horizonMillis: 0, from: "all" })
     const text = " none , horizon = 10 ; line-1 : strict ; urn:x:2:horizon=5"
-    assert.deepStrictEqual(resolved(text, "a"), { ordering: "none", horizonMillis: 10_000 })
-    assert.deepStrictEqual(resolved(text, "line-1"), { ordering: "strict", horizonMillis: 10_000 })
-    assert.deepStrictEqual(resolved(text, "urn:x:2"), { ordering: "none", horizonMillis: 5_000 })
+    assert.deepStrictEqual(resolved(text, "a"), { ordering: "none", horizonMillis: 10_000, from: "all" })
+    assert.strictEqual(resolved("from=new,none;line-1:from=all", "a").from, "new")
+    assert.strictEqual(resolved("from=new,none;line-1:from=all", "line-1").from, "all")
+    assert.deepStrictEqual(resolved(text, "line-1"), { ordering: "strict", horizonMillis: 10_000, from: "all" })
+    assert.deepStrictEqual(resolved(text, "urn:x:2"), { ordering: "none", horizonMillis: 5_000, from: "all" })
   })
 
   it("says what is wrong", () => {
-    const wanted = "want \"strict\", \"none\", \"horizon=SECONDS\" or both as in \"none,horizon=10\", "
+    const wanted = "want \"strict\", \"none\", \"horizon=SECONDS\", \"from=all\", \"from=new\" or several as in "
+      + "\"none,horizon=10\", "
       + "for single streams behind their ids, as in \"strict;line-1:none\""
     assert.strictEqual(problem("loose"), `"loose" is no choice: ${wanted}`)
     assert.strictEqual(problem(""), `"" is no choice: ${wanted}`)
@@ -35,7 +38,11 @@ describe("KPS_DELIVERY", () => {
         Options.config.parse(ConfigProvider.fromEnv({ env: { CONNECTOR_INSTANCE_ID: "c", ...env } }))
       const { delivery } = yield* read({ KPS_DELIVERY: "none;a:horizon=5" })
 
-      assert.deepStrictEqual(StreamDelivery.make(delivery)("a"), { ordering: "none", horizonMillis: 5_000 })
+      assert.deepStrictEqual(StreamDelivery.make(delivery)("a"), {
+        ordering: "none",
+        horizonMillis: 5_000,
+        from: "all"
+      })
       assert.isUndefined((yield* read({})).delivery)
       assert.include((yield* Effect.flip(read({ KPS_DELIVERY: "fast" }))).message, "is no choice")
     }))

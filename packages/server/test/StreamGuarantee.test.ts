@@ -167,8 +167,8 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
             assert.deepStrictEqual(into?.guarantee, {
               direction: "INGRESS",
               source: "acknowledged",
-              positions: "bucket",
-              fenced: false,
+              positions: "channel",
+              fenced: true,
               leased: true,
               // of the broker's 1 MiB, what a message with its headers may have
               maxPayloadBytes,
@@ -182,7 +182,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
             assert.deepStrictEqual<unknown>(Option.getOrNull(outFacts), {
               direction: "EGRESS",
               idempotent: false,
-              ids: "process",
+              ids: "channel",
               ordering: "strict",
               acknowledged: "handled",
               horizonMillis: 60_000,

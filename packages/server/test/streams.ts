@@ -2,7 +2,7 @@
 import { Connector, Delivery, Failure } from "@kps/connector"
 import { Events } from "@kps/events"
 import type { EventPayload } from "@kps/idl"
-import { Channel, Transport, TransportError } from "@kps/transport"
+import { Channel, type JetStream, Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Data, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import * as DeadLetters from "../src/DeadLetters.ts"
@@ -62,15 +62,18 @@ export const layer = (
     readonly over?: (transport: Service) => Partial<Service>
     /** Default: one of its own, that nobody sees. */
     readonly deadLetters?: DeadLetters.DeadLetters["Service"]
+    /** What channels are kept in. Default: nothing. */
+    readonly stored?: Layer.Layer<JetStream.JetStream, never, Transport.Transport> | undefined
   } = {}
 ) => {
-  const { over = () => ({}) } = options
+  const { over = () => ({}), stored = Layer.empty } = options
   const changed = Layer.effect(
     Transport.Transport,
     Effect.map(Transport.Transport, (transport) => Transport.Transport.of({ ...transport, ...over(transport) }))
   )
   return RunningStreams.layer(Fake, options).pipe(
-    Layer.provide([implementation(hooks), changed]),
+    Layer.provide(Layer.provideMerge(stored, changed)),
+    Layer.provide(implementation(hooks)),
     Layer.provide(
       options.deadLetters === undefined ? Layer.empty : Layer.succeed(DeadLetters.DeadLetters, options.deadLetters)
     ),

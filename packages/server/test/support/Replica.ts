@@ -10,7 +10,7 @@ import {
   State,
   StreamDirection
 } from "@kps/idl"
-import { JetStream, Transport } from "@kps/transport"
+import { Transport } from "@kps/transport"
 import { Context, Effect, Layer, References } from "effect"
 import * as Bucket from "../../src/Bucket.ts"
 import * as ConnectorService from "../../src/ConnectorService.ts"
@@ -21,6 +21,7 @@ import * as SharedState from "../../src/SharedState.ts"
 import { Fake, type Hooks, implementation } from "../streams.ts"
 import { Place } from "./Place.ts"
 import { Plug } from "./Plug.ts"
+import * as StoredChannels from "./StoredChannels.ts"
 
 export const timeToLive = 600
 
@@ -50,9 +51,7 @@ export const replica = Effect.fnUntraced(function*(
       Layer.provideMerge([
         implementation(hooks),
         Events.layer,
-        Transport.layerMemory,
-        // Says that channels are in JetStream; nothing here asks it.
-        stored ? Layer.mock(JetStream.JetStream, {}) : Layer.empty
+        Layer.provideMerge(stored ? StoredChannels.layer : Layer.empty, Transport.layerMemory)
       ]),
       Layer.provideMerge(SharedState.layerBuckets({ connectorId: instance, timeToLive })),
       Layer.provide(Layer.succeed(Bucket.Buckets, plug.buckets)),

@@ -239,7 +239,7 @@ export const make = Effect.fnUntraced(function*(
     }),
     consumer: Effect.fnUntraced(function*(channel, options) {
       yield* validChannel(channel)
-      return yield* ownScope(acknowledged(ground, open, channel, options))
+      return yield* ownScope(acknowledged(ground, open, channel, { ...ground.group, ...options }))
     }),
     lastMessage: (channel) =>
       Effect.andThen(
