@@ -111,7 +111,12 @@ export const suite = (it: Vitest.MethodsNonLive<Peer.Peer>): void => {
             Option.getOrUndefined
           )
           const has = ConnectorClient.ConnectorClient.use(({ getStreams }) => getStreams).pipe(
-            Effect.map((streams) => streams.map(({ id, metadata }) => `${id}: ${String(metadata?.["subject"])}`).join())
+            Effect.map((streams) =>
+              streams.map(({ id, metadata }) => `${id}: ${JSON.stringify(metadata?.["subject"])}`).join().replaceAll(
+                "\"",
+                ""
+              )
+            )
           )
           const config = ConnectorClient.ConnectorClient.use(({ getConfig }) => getConfig)
           const history = EventHistory.EventHistory.use((history) => history.query({ path: "/" }))
