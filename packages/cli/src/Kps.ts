@@ -17,6 +17,7 @@ import * as Get from "./commands/Get.ts"
 import * as Health from "./commands/Health.ts"
 import * as Operate from "./commands/Operate.ts"
 import * as Positions from "./commands/Positions.ts"
+import * as Serve from "./commands/Serve.ts"
 import * as Set from "./commands/Set.ts"
 import * as Stream from "./commands/Stream.ts"
 import * as Write from "./commands/Write.ts"
@@ -43,10 +44,12 @@ export const command = Command.make("kps").pipe(
     Health.command,
     Operate.logs,
     Positions.command,
+    Serve.serve,
     Set.command,
     Stream.command,
     Operate.tap,
     Operate.top,
+    Serve.up,
     Write.update
   ])
 )

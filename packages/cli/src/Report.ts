@@ -10,7 +10,7 @@
 import type { ClientError, Endpoint, Tls } from "@kps/client"
 import type { InvalidResource } from "@kps/resources"
 import type { DeadLetterError, StateError } from "@kps/server"
-import type { DocumentError } from "@kps/service-domain"
+import type { ConnectorTarget, DocumentError, NatsBroker, RestServer } from "@kps/service-domain"
 import type { Description, WireSubject } from "@kps/testing"
 import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
@@ -251,6 +251,9 @@ export type Failure =
   | Description.InvalidDescription
   | WireSubject.Unusable
   | BadContext
+  | ConnectorTarget.InvalidTarget
+  | NatsBroker.BrokerFailed
+  | RestServer.ListenFailed
   | DocumentError.DocumentError
   | Failed
   | NoDocuments
@@ -278,6 +281,8 @@ export const exitCode = (failure: Failure): number => {
     case "BadSelection":
     case "InvalidResource":
     case "BadContext":
+    case "InvalidTarget":
+    case "ListenFailed":
     case "NoDocuments":
     case "UnknownNoun":
     case "Unfit":
@@ -351,6 +356,8 @@ const advice = (failure: Failure): string | undefined => {
         : "is the context the right one (kps config get-contexts)?"
     case "Refused":
       return failure.status === 401 ? "log in again with kps config create-context" : undefined
+    case "ListenFailed":
+      return "is another one running? --port 0 takes a free port"
     case "Unfit":
       return "nothing was changed"
     case "ClassDiffers":

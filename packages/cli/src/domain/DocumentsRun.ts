@@ -7,6 +7,7 @@ import type { Kind } from "@kps/service-domain"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Output from "../Output.ts"
 import { BadSelection } from "../Report.ts"
@@ -91,6 +92,25 @@ const executed = Effect.fnUntraced(function*(
 })
 
 /**
+ * Writes documents that were read: all of them, or none when one is refused.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const writeFiled = Effect.fnUntraced(function*(
+  mode: Plan.Mode,
+  filed: ReadonlyArray<Manifest.Filed>,
+  options: { readonly output: Output.Format; readonly dryRun: boolean; readonly sayUnchanged: boolean }
+) {
+  const all = yield* Effect.provide(Plan.make(mode, filed), Layer.fresh(Rehearsal.layer))
+  const steps = options.sayUnchanged ? all : all.filter(({ action }) => action !== "unchanged")
+  yield* told(options.output, (tell) =>
+    options.dryRun
+      ? Effect.forEach(steps, (step) => tell(done(step)), { discard: true })
+      : executed(mode, steps, tell))
+})
+
+/**
  * Writes the documents of a file or a folder: all of them, or none when one is refused.
  *
  * @category running
@@ -105,11 +125,7 @@ export const write = Effect.fnUntraced(
     readonly target: Target
   }) {
     const filed = yield* Manifest.read(options.file, Option.getOrUndefined(options.kind))
-    const steps = yield* Effect.provide(Plan.make(mode, filed), Rehearsal.layer)
-    yield* told(options.output, (tell) =>
-      options.dryRun
-        ? Effect.forEach(steps, (step) => tell(done(step)), { discard: true })
-        : executed(mode, steps, tell))
+    yield* writeFiled(mode, filed, { ...options, sayUnchanged: true })
   },
   (effect, _mode, { target }) => Effect.provide(effect, Domain.layer(target))
 )

@@ -222,16 +222,15 @@ const entry = Effect.fnUntraced(function*({ context, url }: Target) {
 })
 
 /**
- * The service domain that the flags name.
+ * The service domain at an address, with a token for it.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer = (target: Target) =>
+export const layerAt = ({ token, url }: { readonly url: string; readonly token: string }): Layer.Layer<Domain> =>
   Layer.effect(
     Domain,
     Effect.gen(function*() {
-      const { token, url } = yield* entry(target)
       const options = { baseUrl: url, transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token)) }
       const client = yield* HttpApiClient.make(Api, options)
       const { operator } = yield* HttpApiClient.make(OperatorApi, options)
@@ -244,3 +243,11 @@ export const layer = (target: Target) =>
       })
     })
   ).pipe(Layer.provide(FetchHttpClient.layer))
+
+/**
+ * The service domain that the flags name.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (target: Target) => Layer.unwrap(Effect.map(entry(target), layerAt))

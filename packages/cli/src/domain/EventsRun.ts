@@ -45,6 +45,12 @@ const required = (selection: Selection) => {
     )
 }
 
+/** The message of an event and, where it carries an error, what that says. */
+const textOf = ({ message = "", properties }: Event.Event): string => {
+  const error = properties?.["ErrorMessage"] ?? ""
+  return error === "" || message.includes(error) ? message : `${message}: ${error}`
+}
+
 const streamsOf = (instance: string) =>
   Effect.gen(function*() {
     const { documents } = yield* Domain
@@ -109,7 +115,7 @@ export const print = Effect.fnUntraced(
       { header: "STREAM", cell: streamOf },
       ...(type === "ALERT" ? [severity] : []),
       { header: "STATE", cell: ({ state }) => state ?? "" },
-      { header: "MESSAGE", cell: ({ message }) => message ?? "" }
+      { header: "MESSAGE", cell: textOf }
     ], wanted)
   },
   (effect, _type, { target }) => Effect.provide(effect, layer(target))

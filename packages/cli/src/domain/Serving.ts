@@ -1,0 +1,98 @@
+/**
+ * A service domain in this process, as the flags ask for it, and the context that leads to it.
+ *
+ * @since 0.1.0
+ */
+import { ConnectorTarget, RestServer, ServiceDomain } from "@kps/service-domain"
+import type * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import * as Redacted from "effect/Redacted"
+import { randomBytes } from "node:crypto"
+import { BadSelection, UnwritableFile } from "../Report.ts"
+import * as Contexts from "./Contexts.ts"
+import type { flags } from "./ServeFlags.ts"
+
+/**
+ * What the flags say.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Options = Command.Command.Config.Infer<typeof flags>
+
+/** The token of the data folder: made once, so that a context outlives the process. */
+const tokenOf = Effect.fnUntraced(function*(folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const file = path.join(folder, "token")
+  return yield* Effect.gen(function*() {
+    yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
+    const kept = yield* fs.readFileString(file).pipe(
+      Effect.catchIf((error) => error.reason._tag === "NotFound", () => Effect.succeed(""))
+    )
+    if (kept.trim().length >= 16) return kept.trim()
+    const token = yield* Effect.sync(() => randomBytes(32).toString("hex"))
+    yield* fs.writeFileString(file, `${token}\n`, { mode: 0o600 })
+    return token
+  }).pipe(Effect.mapError((cause) => new UnwritableFile({ file, cause })))
+})
+
+/** Standard output is for what was asked for: what is logged goes to standard error. */
+const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+
+/**
+ * Runs the service domain in the scope, and makes its context the current one. Succeeds when its REST API is served, with
+ * where that is.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const start = Effect.fnUntraced(function*(options: Options) {
+  const path = yield* Path.Path
+  const folder = path.resolve(options.data)
+  const { email, host, nats, password, port, transport } = options
+  if (Option.isSome(email) && Option.isNone(password)) {
+    return yield* new BadSelection({ problem: "--email needs a password: set KPS_PASSWORD" })
+  }
+  const connectors = yield* Effect.forEach(options.connector, (text) => Effect.fromResult(ConnectorTarget.parse(text)))
+  const token = yield* tokenOf(folder)
+  const context = yield* Layer.build(
+    ServiceDomain.layer({
+      name: options.svcdomain,
+      transport,
+      broker: Option.match(nats, {
+        onNone: () => ({ folder: path.join(folder, "nats") }),
+        onSome: (url) => ({ servers: url.split(",") })
+      }),
+      access: {
+        token: Redacted.make(token),
+        accounts: Option.isSome(email) && Option.isSome(password)
+          ? [{ email: email.value, password: password.value }]
+          : []
+      },
+      rest: { host, port },
+      connectors: Object.fromEntries(connectors)
+    }).pipe(Layer.provide(logging))
+  )
+  const { url } = yield* Effect.provide(RestServer.RestServer, context)
+  yield* Contexts.put(options.context, { url, token })
+  yield* Console.log(
+    `service domain ${JSON.stringify(options.svcdomain)} at ${url}, its data in ${folder}; browse ${url}/docs`
+  )
+  yield* Console.log(`context ${JSON.stringify(options.context)} leads to it, and is the current one now`)
+  return { url, token }
+})
+
+/**
+ * Runs a service domain until interrupted.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const serve = (options: Options) => Effect.scoped(Effect.andThen(start(options), Effect.never))
