@@ -310,11 +310,11 @@ export class FunctionStage {
         last = at
         if (at - since >= this.timeoutMillis) {
           const detail = `took longer than ${Duration.format(Duration.millis(this.timeoutMillis))}`
-          runner.kill(new RunnerEnded({ why: "timedOut", detail, context: "" }))
+          yield* runner.kill(new RunnerEnded({ why: "timedOut", detail, context: "" }))
         }
         const bytes = yield* runner.memory
         if (bytes > this.memoryBytes) {
-          runner.kill(new RunnerEnded({ why: "outOfMemory", detail: `it has ${bytes} bytes`, context: "" }))
+          yield* runner.kill(new RunnerEnded({ why: "outOfMemory", detail: `it has ${bytes} bytes`, context: "" }))
         }
       }
     })

@@ -18,6 +18,13 @@ import { NotStarted, type Runner, RunnerEnded, type RunnerOptions } from "./Runn
 /** How much of what it wrote last is told when it ends. */
 const tailChars = 4_000
 
+/** How long a process that is to be killed has to say where it is. */
+const traceTime = "200 millis"
+
+/** What Python's faulthandler wrote, without the frames of the runtime. */
+const trace = (text: string): string =>
+  text.split("\n").filter((line) => !line.includes("File \"<string>\"")).join("\n").trim()
+
 /**
  * Starts the process. It is killed with the scope, which waits until it has ended.
  *
@@ -66,7 +73,13 @@ export const launch = Effect.fnUntraced(function*(
   // "close": when everything that it wrote is here, too
   child.once("close", (status, signal) => {
     const detail = signal === null ? `exited with status ${status}` : `was killed by ${signal}`
-    failure = killed ?? new RunnerEnded({ why: "ended", detail, context: tail.trim() })
+    failure = killed === undefined
+      ? new RunnerEnded({ why: "ended", detail, context: tail.trim() })
+      : new RunnerEnded({
+        why: killed.why,
+        detail: killed.detail,
+        context: killed.why === "timedOut" ? trace(tail) : ""
+      })
     Deferred.doneUnsafe(ended, Effect.succeed(failure))
     inbox.look()
   })
@@ -97,10 +110,16 @@ export const launch = Effect.fnUntraced(function*(
       return markView.getInt32(0, true)
     },
     memory: Effect.succeed(0),
-    kill: (why) => {
-      killed ??= why
-      child.kill("SIGKILL")
-    }
+    kill: (why) =>
+      Effect.gen(function*() {
+        killed ??= why
+        if (why.why === "timedOut") {
+          tail = ""
+          child.kill("SIGUSR1")
+          yield* Effect.raceFirst(Effect.sleep(traceTime), Deferred.await(ended))
+        }
+        child.kill("SIGKILL")
+      })
   }
 })
 

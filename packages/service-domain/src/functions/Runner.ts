@@ -52,6 +52,6 @@ export interface Runner {
   readonly begun: () => number
   /** How many bytes it takes beside its runtime, where that is not the runtime's own matter: 0 there. */
   readonly memory: Effect.Effect<number>
-  /** Ends it at once: `read` fails with this. */
-  readonly kill: (why: RunnerEnded) => void
+  /** Ends it: `read` fails with this, and with where the code is, if that can be told. */
+  readonly kill: (why: RunnerEnded) => Effect.Effect<void>
 }

@@ -94,10 +94,11 @@ export const launch = Effect.fnUntraced(function*(
         )
         : Effect.succeed(0)
     ),
-    kill: (why) => {
-      killed ??= why
-      void worker.terminate()
-    }
+    kill: (why) =>
+      Effect.promise(() => {
+        killed ??= why
+        return worker.terminate()
+      })
   }
 })
 

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 export const pythonSource: string = String.raw`
-import asyncio, inspect, json, logging, mmap, os, struct, sys, threading, time, traceback, types
+import asyncio, faulthandler, inspect, json, logging, mmap, os, signal, struct, sys, threading, time, traceback, types
 
 SENT, DONE, FAILED, MISUSED, READY, NOT_LOADED, OUT_OF_MEMORY = range(7)
 FLUSH_BYTES, FLUSH_SECONDS = 65536, 0.02
@@ -137,6 +137,9 @@ def run():
     options = json.loads(source.read(size).decode())
     threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="[%(asctime)s %(name)s %(levelname)s] %(message)s")
+    # before it is killed for taking too long, it is asked where it is
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(signal.SIGUSR1, all_threads=False)
     inputs = [(each["topic"], each["selectors"]) for each in options["inputs"]]
     ctx = Context(sink, options["params"], inputs)
     with open(options["progress"], "r+b") as file:

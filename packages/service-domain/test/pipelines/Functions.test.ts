@@ -34,6 +34,8 @@ interface Each {
   readonly traceback: RegExp
   /** Never comes back from "bad". */
   readonly hangs: string
+  /** Where it is then, as far as that is told. */
+  readonly where: RegExp
   /** Takes memory on "bad", until there is no more. */
   readonly hogs: string
   /** Ends its process on "bad". */
@@ -65,6 +67,7 @@ const javaScript: Each = {
   raises: `const inner = (msg) => { if (msg == "bad") throw new RangeError("too bad") }
 exports.main = (ctx, msg) => { inner(msg); ctx.send(msg) }`,
   traceback: /RangeError: too bad\n {4}at inner .*js\.ts:1:\d+/,
+  where: /^$/,
   hangs: "exports.main = (ctx, msg) => { while (msg == 'bad'); ctx.send(msg) }",
   hogs:
     "const kept = []; exports.main = (ctx, msg) => { while (msg == 'bad') kept.push(new Array(1e4).fill(kept.length)); ctx.send(msg) }",
@@ -94,6 +97,7 @@ def main(ctx, msg):
   ctx.send(bytearray(msg))
 `,
   traceback: /^Traceback .*\n.*python\.py", line 4, in main\n(.*\n)*.*line 2, in inner\n(.*\n)*IndexError: too bad/,
+  where: /most recent call first.*\n.*python\.py", line 2 in main$/,
   hangs: "def main(ctx, msg):\n  while msg == b'bad': pass\n  ctx.send(msg)\n",
   hogs: "kept = []\ndef main(ctx, msg):\n  while msg == b'bad': kept.append(bytearray(1000000))\n  ctx.send(msg)\n",
   exits: "import os\ndef main(ctx, msg):\n  if msg == b'bad': os._exit(3)\n  ctx.send(msg)\n",
@@ -171,7 +175,8 @@ const suite = (name: string, each: Each, skipped: boolean) => {
       code: string,
       alert: "functionTimedOut" | "functionOutOfMemory" | "functionEnded",
       text: RegExp,
-      limits: FunctionLimits = {}
+      limits: FunctionLimits = {},
+      context = /^/
     ) =>
       Effect.gen(function*() {
         const out = yield* collect("out")
@@ -181,6 +186,7 @@ const suite = (name: string, each: Each, skipped: boolean) => {
         assert.deepStrictEqual(yield* until(out, ({ length }) => length === 2), ["a", "b"])
         const told = yield* report
         assert.match(alertOf(told, alert)?.message ?? "", text)
+        assert.match(alertOf(told, alert)?.context ?? "", context)
         // a machine that has other work may make the good ones late, too
         assert.isAtLeast(alertOf(told, alert)?.count ?? 0, 2)
         assert.match(
@@ -192,12 +198,13 @@ const suite = (name: string, each: Each, skipped: boolean) => {
       })
 
     test(
-      "kills one that hangs on a message, and gives the message up",
+      "kills one that hangs on a message, tells where it was, and gives the message up",
       givesUp(
         each.hangs,
         "functionTimedOut",
         /took longer than 1s on a message of 3 bytes from "source", and was killed/,
-        { timeout: "1 second" }
+        { timeout: "1 second" },
+        each.where
       )
     )
     test(
@@ -356,6 +363,25 @@ describe("functions of a pipeline", () => {
         "function \"python\" does not start: there is no \"no-such-python\" on PATH: install Python 3, or name its command"
       )
     })), patience)
+
+  it.live(
+    "in JavaScript are modules of either kind, with imports, and may wait before main is there",
+    () =>
+      inMemory(Effect.gen(function*() {
+        const out = yield* collect("out")
+        const codes = [
+          "import { Buffer as B } from \"node:buffer\"\nconst x: string = await Promise.resolve(\"1\")\n" +
+          "export default (ctx: any, msg: Buffer) => ctx.send(B.concat([msg, B.from(x)]))",
+          "const { Buffer: B } = require(\"node:buffer\")\nmodule.exports = { main: (ctx, msg) => ctx.send(msg + B.from(\"2\")) }",
+          "export async function main(ctx, msg) { await null; ctx.send(msg + \"3\") }"
+        ]
+        yield* start({ functions: codes.map((code) => js(code)) })
+        yield* publish("in", ["a"])
+
+        assert.deepStrictEqual(yield* until(out, ({ length }) => length === 1), ["a123"])
+      })),
+    patience
+  )
 
   it.live(
     "in JavaScript may hold more outside the heap than they may take, not for long",
