@@ -45,7 +45,7 @@ export interface FunctionLimits {
   readonly startTimeout?: Duration.Input | undefined
   /**
    * Memory that it may take beside its runtime, in bytes. One that takes more is killed. Python functions are held to it
-   * where the system can do so: on Linux. Default: 268,435,456 (256 MiB).
+   * where the system can do so: on Linux. Default: 1,073,741,824 (1 GiB).
    */
   readonly memoryBytes?: number | undefined
   /**

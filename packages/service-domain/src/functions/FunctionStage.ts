@@ -65,7 +65,7 @@ export class FunctionStage {
     this.options = options
     this.description = description
     this.timeoutMillis = Duration.toMillis(limits.timeout ?? "10 seconds")
-    this.memoryBytes = limits.memoryBytes ?? 268_435_456
+    this.memoryBytes = limits.memoryBytes ?? 1_073_741_824
     this.attempts = limits.attempts ?? 3
     this.part = `function ${JSON.stringify(name)}`
     this.report = { name, status: "STARTING", processed: 0, sent: 0, failed: 0, restarts: 0 }
