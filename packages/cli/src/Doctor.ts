@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import { Guarantee } from "@kps/connector"
+import * as Predicate from "effect/Predicate"
+import type * as Schema from "effect/Schema"
 import type { Explained } from "./Guarantees.ts"
 import type { Observed, ObservedStream } from "./Observed.ts"
 
@@ -108,12 +110,17 @@ const duplicateWindow: Check = ({ streams, told }) => {
   }))
 }
 
+/** Of the consumer in a stream's facts. */
+const nameOf = (consumer: Schema.Json | undefined): string => {
+  const name = Predicate.hasProperty(consumer, "name") ? consumer.name : undefined
+  return typeof name === "string" ? name : ""
+}
+
 const ackWait: Check = ({ streams, told }) => {
   const consumers = new Map(streams.flatMap(({ consumers }) => consumers.map((one) => [one.name, one] as const)))
   return told.flatMap((one) => {
     const { deliverP99Millis: p99, id } = one
-    const named = facts(one)?.["consumer"]
-    const consumer = typeof named === "string" ? consumers.get(named) : undefined
+    const consumer = consumers.get(nameOf(facts(one)?.["consumer"]))
     if (p99 === undefined || consumer === undefined || consumer.ackWaitMillis >= p99) return []
     return [{
       subject: `stream ${id} of connector ${one.connectorId}`,

@@ -92,19 +92,24 @@ export const fromHttp = Effect.fnUntraced(function*(
   )
 })
 
-const Told = Schema.Struct({ guarantee: Schema.Struct({ level: Schema.String, facts: Schema.JsonObject }) })
+const Told = Schema.Struct({
+  guarantee: Schema.Struct({ level: Schema.String, facts: Schema.optionalKey(Schema.JsonObject) })
+})
 const decodeTold = Schema.decodeUnknownOption(Told)
 const decodeFacts = Schema.decodeUnknownOption(Schema.toCodecJson(Guarantee.Facts))
 
-/** Of facts that this version does not know, only what the connector itself concludes. */
-const promised = ({ facts, level }: typeof Told.Type["guarantee"]): typeof Promised.Type => ({
-  ...Option.match(decodeFacts(facts), {
-    onNone: () => ({ because: "a later version knows", losses: [], duplicates: [], order: "", raise: [] }),
-    onSome: Connector.guarantee
-  }),
-  level,
-  facts
-})
+/** Of facts that are not told, or that this version does not know, only what the connector itself concludes. */
+const promised = ({ facts = {}, level }: typeof Told.Type["guarantee"]): typeof Promised.Type => {
+  const because = "the connector does not tell here what it follows from: ask where it serves its metrics, with --http"
+  return {
+    ...Option.match(decodeFacts(facts), {
+      onNone: () => ({ because, losses: [], duplicates: [], order: "", raise: [] }),
+      onSome: Connector.guarantee
+    }),
+    level,
+    facts
+  }
+}
 
 /**
  * The streams that statuses tell the guarantee of.
@@ -123,9 +128,9 @@ export const fromEvents = (connectorId: string, events: ReadonlyArray<EventPaylo
   })
 
 const explained = (connectorId: string, stream: Stream, events: ReadonlyArray<EventPayload>): Explained => {
-  const told = fromEvents(connectorId, events).find(({ id }) => id === stream.id)
-  if (told !== undefined) return told
   const direction = stream.direction === StreamDirection.INGRESS ? "INGRESS" : "EGRESS"
+  const told = fromEvents(connectorId, events).find(({ id }) => id === stream.id)
+  if (told !== undefined) return { ...told, direction }
   const status = events.find(({ object }) => object.case === "status" && object.value.streamId === stream.id)
   return { connectorId, id: stream.id, direction, state: status?.object.value?.id ?? "unknown" }
 }

@@ -194,7 +194,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
       yield* Effect.tryPromise(() => quick.streams.add({ name: "right", subjects: ["ch.right"], num_replicas: 3 }))
         .pipe(Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 60 }))
       yield* Effect.promise(() => broker.publish("right", 3))
-      const facts = { direction: "EGRESS", horizonMillis: 60_000, stored: {}, consumer: "reader" }
+      const facts = { direction: "EGRESS", horizonMillis: 60_000, stored: {}, consumer: { name: "reader" } }
       yield* Effect.promise(() =>
         broker.manager.consumers.add("right", { durable_name: "reader", ack_policy: "explicit" })
       )
@@ -273,7 +273,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
       yield* Effect.promise(() =>
         manager.consumers.add("line", { durable_name: "reader", ack_policy: "explicit", ack_wait: 1_000_000_000 })
       )
-      const slow = told({ consumer: "reader" }, { deliverP99Millis: 3_000 })
+      const slow = told({ consumer: { name: "reader" } }, { deliverP99Millis: 3_000 })
 
       assert.match(
         of("ack-wait", yield* observe(server.url, { told: [slow] })).join(),

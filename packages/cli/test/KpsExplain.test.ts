@@ -82,7 +82,7 @@ class Kps extends Context.Service<Kps, {
 const facts = {
   direction: "INGRESS",
   source: "acknowledged",
-  positions: "process",
+  saved: false,
   fenced: false,
   leased: false,
   maxPayloadBytes: 1_048_576

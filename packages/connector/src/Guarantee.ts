@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import type { Egress, Facts, Ingress, Stored } from "./GuaranteeFacts.ts"
-import { duplicates, duration, losses, type Window } from "./GuaranteeWindows.ts"
+import { duration } from "./GuaranteeNumbers.ts"
+import { duplicates, losses, type Window } from "./GuaranteeWindows.ts"
 
 export { Egress, Facts, Ingress, Stored } from "./GuaranteeFacts.ts"
-export { count, duration, numbers, size, type Window } from "./GuaranteeWindows.ts"
+export { count, duration, numbers, size } from "./GuaranteeNumbers.ts"
+export type { Window } from "./GuaranteeWindows.ts"
 
 /**
  * How often a message arrives, killed processes and lost connections included.
@@ -62,48 +64,32 @@ const notKept = (stored: Stored | undefined): string =>
 
 type Ruled = readonly [level: Level, because: string]
 
-const ofIngress = ({ fenced, positions, source, stored }: Ingress): Ruled => {
+const ofIngress = ({ fenced, saved, source, stored }: Ingress): Ruled => {
   if (source === "lossy") return ["at-most-once", "the source can neither acknowledge nor be read again"]
   if (!isLasting(stored)) return ["at-most-once", notKept(stored)]
   if (source === "acknowledged") {
     return ["at-least-once", "the source is acknowledged when the broker has stored what it gave, and not before"]
   }
-  if (positions === "process") {
-    return ["at-most-once", "the source's position ends with the process: after a restart it begins anew"]
-  }
-  if (positions === "bucket") {
-    return ["at-least-once", "the source's position is saved after the broker has stored what it gave"]
+  if (stored.retention !== "limits") {
+    const problem =
+      `with retention "${stored.retention}" the channel's last message does not stay, and the position with it`
+    return saved ? ["at-least-once", `${problem}: it is saved a second behind`] : ["at-most-once", problem]
   }
   if (!fenced) return ["at-least-once", "the position is stored with the message, by a writer that is not the only one"]
-  if (stored.retention !== "limits") {
-    return [
-      "at-least-once",
-      `with retention "${stored.retention}" the channel's last message does not stay, and the position with it`
-    ]
-  }
   return [
     "effectively-once",
     "the position is stored with the message, by the only writer, and each message expects the one before it"
   ]
 }
 
-const ofEgress = ({ acknowledged, idempotent, ids, stored }: Egress): Ruled => {
+const ofEgress = ({ idempotent, stored }: Egress): Ruled => {
   if (!isLasting(stored)) return ["at-most-once", notKept(stored)]
-  if (acknowledged === "taken") {
-    return [
-      "at-most-once",
-      "with ordering \"none\" a message counts as done when it was taken, not when it was delivered"
-    ]
-  }
-  if (!idempotent) {
-    return [
+  return idempotent
+    ? ["effectively-once", "a message is acknowledged when the sink has it, and the sink takes each id once"]
+    : [
       "at-least-once",
       "a message is acknowledged when the sink has it; the sink does not tell a second time from the first"
     ]
-  }
-  return ids === "channel"
-    ? ["effectively-once", "a message is acknowledged when the sink has it, and the sink takes each id once"]
-    : ["at-least-once", "a message is acknowledged when the sink has it; its id is made anew by each process"]
 }
 
 const orderOf = (facts: Facts): string => {
@@ -124,9 +110,7 @@ const raises = (facts: Facts): ReadonlyArray<string> => {
   const { leased, stored } = facts
   const ingress = facts.direction === "INGRESS"
   const needsState = !leased && (ingress || stored !== undefined) && (ingress || facts.ordering === "strict")
-  const needsPlace = ingress
-    ? facts.source === "resumable" && facts.positions === "process"
-    : facts.deadLetters === "memory"
+  const needsPlace = ingress ? facts.source === "resumable" && !facts.saved : facts.deadLetters === "memory"
   return [
     ...(ingress && facts.source === "lossy"
       ? ["a source that is acknowledged or can be read again (Delivery.acknowledged, Delivery.resumable)"]
@@ -140,9 +124,6 @@ const raises = (facts: Facts): ReadonlyArray<string> => {
         ].join(", ")
       }`]
       : []),
-    ...(!ingress && stored !== undefined && facts.acknowledged === "taken"
-      ? ["ordering \"strict\" (KPS_DELIVERY=strict)"]
-      : []),
     ...(ingress || facts.idempotent ? [] : ["a sink that takes each id once (idempotent: true)"]),
     ...(ingress && facts.source === "acknowledged" ? ["a source that can be read again (Delivery.resumable)"] : []),
     ...(stored?.storage === "memory" ? ["a stream on disk (NATS_JS_STORAGE=file)"] : []),
@@ -152,8 +133,11 @@ const raises = (facts: Facts): ReadonlyArray<string> => {
     ...(ingress && stored !== undefined && stored.retention !== "limits" && facts.source === "resumable"
       ? ["a stream with retention \"limits\""]
       : []),
-    ...(!ingress && losses(facts).some(({ id }) => id === "limits")
-      ? ["longer limits of the channel's stream (NATS_JS_MAX_AGE, NATS_JS_MAX_BYTES), or NATS_JS_DISCARD=new"]
+    ...(!ingress && stored !== undefined && stored.maxAgeMillis !== null
+      ? ["a longer age of what the channel keeps (NATS_JS_MAX_AGE)"]
+      : []),
+    ...(!ingress && stored?.discard === "old" && (stored.maxBytes !== null || stored.maxMessages !== null)
+      ? ["a channel that refuses what it has no room for (NATS_JS_DISCARD=new), or more room (NATS_JS_MAX_BYTES)"]
       : [])
   ]
 }

@@ -41,10 +41,10 @@ export const Ingress = Schema.Struct({
   /** Absent: core NATS, or the memory of a process; nothing stores the channel. */
   stored: Schema.optionalKey(Stored),
   /**
-   * Where a resumable source finds its position again. `channel`: with the channel's last message, which an exclusive
-   * writer has put there. `bucket`: where it is saved once a second. `process`: nowhere but in the process.
+   * Whether the position of a resumable source is saved once a second where it outlives the process, too. Where the
+   * channel is stored it is with the channel's last message in any case.
    */
-  positions: Schema.Literals(["channel", "bucket", "process"]),
+  saved: Schema.Boolean,
   /** Whether a writer that lost its lease can store nothing more on the channel. */
   fenced: Schema.Boolean,
   /** Whether a lease keeps the stream to one process at a time. */
@@ -60,7 +60,8 @@ export const Ingress = Schema.Struct({
 export type Ingress = typeof Ingress.Type
 
 /**
- * From the channel to outside.
+ * From the channel to outside. Of a stored channel a message is acknowledged when it is handled, and its items have the
+ * same ids wherever they are delivered; otherwise neither is so.
  *
  * @category schemas
  * @since 0.1.0
@@ -71,15 +72,17 @@ export const Egress = Schema.Struct({
   idempotent: Schema.Boolean,
   /** Absent: core NATS, or the memory of a process; nothing stores the channel. */
   stored: Schema.optionalKey(Stored),
-  /** Whether an item has the same id at every try of one `process` only, or wherever it is delivered from the `channel`. */
-  ids: Schema.Literals(["process", "channel"]),
+  /** How the broker keeps its consumer. Absent where nothing stores the channel, and while that is not known. */
+  consumer: Schema.optionalKey(Schema.Struct({
+    name: Schema.String,
+    ackWaitMillis: Schema.Finite,
+    maxAckPending: Schema.Finite
+  })),
+  /** What a stream that was never there begins with, of a channel that is stored. */
+  from: Schema.Literals(["all", "new"]),
   ordering: Schema.Literals(["strict", "none"]),
-  /** When a message counts as done at the broker: as soon as it was `taken`, or when it was `handled`. */
-  acknowledged: Schema.Literals(["taken", "handled"]),
   /** How long an item that fails is tried before it is a dead letter, in milliseconds; `null`: for ever. */
   horizonMillis: Schema.NullOr(Schema.Finite),
-  /** How long the broker waits for an acknowledgement, in milliseconds. */
-  ackWaitMillis: Schema.Finite,
   /** Where dead letters are kept. */
   deadLetters: Schema.Literals(["memory", "jetstream"]),
   /** Tags of the errors whose items the failures table drops. */

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Egress, Facts, Ingress, Stored } from "./GuaranteeFacts.ts"
+import { count, duration, numbers, size } from "./GuaranteeNumbers.ts"
 
 /**
  * One thing that can happen to messages of a stream.
@@ -17,74 +18,6 @@ export interface Window {
   /** Which messages, in words and numbers. */
   readonly what: string
 }
-
-/**
- * How much the parts of a running stream hold at most. A test of the server holds them to what it does.
- *
- * @category constants
- * @since 0.1.0
- */
-export const numbers = {
-  /** Of an acknowledged or resumable source: read, and published together. */
-  roundPayloads: 4_096,
-  roundBytes: 1_048_576,
-  /** Of a lossy source on JetStream: sent, and not stored yet. */
-  unconfirmedMessages: 4_096,
-  unconfirmedBytes: 8_388_608,
-  /** Given to a sink at once. */
-  batch: 512,
-  /** Set aside for another try while others pass. */
-  aside: 1_024,
-  /** Waiting in a process for its egress stream. */
-  bufferedPayloads: 65_536,
-  bufferedBytes: 8_388_608,
-  /** Messages that the readers of one consumer hold. */
-  ackPending: 1_000,
-  /** How often a position is saved in a bucket, in milliseconds. */
-  savePositionMillis: 1_000,
-  /** After how long nats-server writes what it has stored through to the disk, unless it is told otherwise, in milliseconds. */
-  syncMillis: 120_000
-} as const
-
-const units: ReadonlyArray<readonly [unit: string, millis: number]> = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["min", 60_000],
-  ["s", 1_000]
-]
-
-/**
- * A duration with one unit, such as `2 min`.
- *
- * @category rendering
- * @since 0.1.0
- */
-export const duration = (millis: number): string => {
-  if (millis === Infinity) return "ever"
-  const [unit, size] = units.find(([, size]) => millis >= size && millis % size === 0) ?? ["ms", 1]
-  return size === 1 && millis >= 1_000 ? `${Number((millis / 1_000).toFixed(3))} s` : `${millis / size} ${unit}`
-}
-
-/**
- * A size, such as `8 MiB`.
- *
- * @category rendering
- * @since 0.1.0
- */
-export const size = (bytes: number): string =>
-  bytes >= 1_048_576
-    ? `${Number((bytes / 1_048_576).toFixed(1))} MiB`
-    : bytes >= 1_024
-    ? `${Number((bytes / 1_024).toFixed(1))} KiB`
-    : `${bytes} bytes`
-
-/**
- * A whole number with commas.
- *
- * @category rendering
- * @since 0.1.0
- */
-export const count = (value: number): string => String(value).replaceAll(/\B(?=(\d{3})+$)/g, ",")
 
 const window = (id: string, what: string): Window => ({ id, what })
 
@@ -130,8 +63,36 @@ const ofLimits = ({ discard, maxAgeMillis, maxBytes, maxMessages }: Stored): Rea
     : [window("limits", `what was not delivered before it left the channel's stream: what is ${limits.join(", or ")}`)]
 }
 
+/** When the last message of a channel, and the position with it, has left the channel's stream. */
+const ofResumePoint = (
+  { discard, maxAgeMillis, maxBytes, maxMessages }: Stored,
+  then: keyof typeof afterResumePoint
+): ReadonlyArray<Window> => {
+  const fills = discard === "old" && (maxBytes !== null || maxMessages !== null)
+  const ways = [
+    ...(maxAgeMillis === null ? [] : [`nothing was published for ${duration(maxAgeMillis)}`]),
+    ...(fills ? ["others on the channel have filled it"] : [])
+  ]
+  return ways.length === 0
+    ? []
+    : [window(
+      "resume-point",
+      `${afterResumePoint[then]} when the resume point has left the channel's stream: ${ways.join(", or ")}`
+    )]
+}
+
+const afterResumePoint = {
+  lost: "what comes before the source begins anew,",
+  anew: "all that the source reads again, since it begins anew,",
+  saved: "what is read again from the position that was saved last, a second behind,"
+} as const
+
+/** A position that neither the channel nor a bucket keeps. */
+const endsWithProcess = ({ saved, source, stored }: Ingress): boolean =>
+  source === "resumable" && !saved && stored?.retention !== "limits"
+
 const ingressLosses = (facts: Ingress): ReadonlyArray<Window> => {
-  const { maxPayloadBytes, positions, source, stored } = facts
+  const { maxPayloadBytes, saved, source, stored } = facts
   const lossy = source === "lossy"
   return [
     ...(lossy
@@ -150,7 +111,7 @@ const ingressLosses = (facts: Ingress): ReadonlyArray<Window> => {
     ...(lossy && stored === undefined
       ? [window("connection", "what is on its way when the connection to the broker breaks: counted as uncertain")]
       : []),
-    ...(source === "resumable" && positions === "process"
+    ...(endsWithProcess(facts)
       ? [
         window(
           "restart",
@@ -158,6 +119,7 @@ const ingressLosses = (facts: Ingress): ReadonlyArray<Window> => {
         )
       ]
       : []),
+    ...(source === "resumable" && !saved && stored?.retention === "limits" ? ofResumePoint(stored, "lost") : []),
     ...(stored === undefined
       ? [window("no-subscriber", "what nobody takes at that moment: a subscriber that is away, slow or cut off")]
       : [ofStorage(stored)]),
@@ -174,7 +136,7 @@ const ingressLosses = (facts: Ingress): ReadonlyArray<Window> => {
 }
 
 const egressLosses = (facts: Egress): ReadonlyArray<Window> => {
-  const { acknowledged, deadLetters, drops, stored } = facts
+  const { deadLetters, drops, from, stored } = facts
   return [
     ...(stored === undefined
       ? [
@@ -183,13 +145,8 @@ const egressLosses = (facts: Egress): ReadonlyArray<Window> => {
         window("killed", `all that the process has taken and not delivered when it is killed: up to ${buffered}`)
       ]
       : [
-        ...(acknowledged === "taken"
-          ? [window(
-            "killed",
-            `what the process has taken and not delivered when it is killed: up to ${
-              count(numbers.aside)
-            } items that others pass, and a batch of up to ${count(numbers.batch)}`
-          )]
+        ...(from === "new"
+          ? [window("before", "what the channel has before the stream is there for the first time (from=new)")]
           : []),
         ...ofLimits(stored),
         ofStorage(stored)
@@ -212,27 +169,10 @@ const egressLosses = (facts: Egress): ReadonlyArray<Window> => {
 export const losses = (facts: Facts): ReadonlyArray<Window> =>
   facts.direction === "INGRESS" ? ingressLosses(facts) : egressLosses(facts)
 
-/** When the last message of a channel, and the position with it, has left the channel's stream. */
-const ofResumePoint = ({ discard, maxAgeMillis, maxBytes, maxMessages }: Stored): ReadonlyArray<Window> => {
-  const fills = discard === "old" && (maxBytes !== null || maxMessages !== null)
-  const ways = [
-    ...(maxAgeMillis === null ? [] : [`nothing was published for ${duration(maxAgeMillis)}`]),
-    ...(fills ? ["others on the channel have filled it"] : [])
-  ]
-  return ways.length === 0
-    ? []
-    : [window(
-      "resume-point",
-      `what is read again because the resume point has left the channel's stream: ${ways.join(", or ")}`
-    )]
-}
-
 const ingressDuplicates = (facts: Ingress): ReadonlyArray<Window> => {
-  const { fenced, leased, positions, source, stored } = facts
-  const effectively = source === "resumable" && positions === "channel" && fenced && stored?.retention === "limits"
-  if (effectively) {
-    return ofResumePoint(stored)
-  }
+  const { fenced, leased, saved, source, stored } = facts
+  const resumes = source === "resumable" && stored?.retention === "limits"
+  if (resumes && fenced) return ofResumePoint(stored, saved ? "saved" : "anew")
   return [
     ...(leased ? [] : [window(
       "processes",
@@ -240,12 +180,13 @@ const ingressDuplicates = (facts: Ingress): ReadonlyArray<Window> => {
     )]),
     ...(source === "lossy" ? [] : [window(
       "unconfirmed",
-      `what was published and not confirmed when the process is killed, the connection breaks or the stream fails: up to ${round}` +
-        (stored === undefined ?
-          "" :
-          `; under new ids, which the duplicate window of ${duration(stored.duplicateWindowMillis)} does not see`)
+      stored === undefined
+        ? `what was published and not confirmed when the process is killed, the connection breaks or the stream fails: up to ${round}`
+        : `what was stored and not acknowledged when the process is killed or the stream fails: up to ${round}; it comes under new ids, which the duplicate window of ${
+          duration(stored.duplicateWindowMillis)
+        } does not see`
     )]),
-    ...(source === "resumable" && positions === "bucket"
+    ...(source === "resumable" && !resumes && saved
       ? [window(
         "position",
         `what was published since the position was last saved, when the process is killed: ${
@@ -253,7 +194,7 @@ const ingressDuplicates = (facts: Ingress): ReadonlyArray<Window> => {
         }, longer while it cannot be saved`
       )]
       : []),
-    ...(source === "resumable" && positions === "process"
+    ...(endsWithProcess(facts)
       ? [window("restart", "all that the source reads again, after a restart: its position ends with the process")]
       : []),
     ...(leased && !fenced && source !== "lossy"
@@ -263,8 +204,8 @@ const ingressDuplicates = (facts: Ingress): ReadonlyArray<Window> => {
 }
 
 const egressDuplicates = (facts: Egress): ReadonlyArray<Window> => {
-  const { ackWaitMillis, acknowledged, horizonMillis, idempotent, ids, leased, stored } = facts
-  const redelivered = stored !== undefined && acknowledged === "handled" && !(idempotent && ids === "channel")
+  const { consumer, horizonMillis, idempotent, leased, stored } = facts
+  const redelivered = stored !== undefined && !idempotent
   return [
     ...(idempotent ? [] : [window(
       "retries",
@@ -278,9 +219,13 @@ const egressDuplicates = (facts: Egress): ReadonlyArray<Window> => {
       ? [
         window(
           "redelivered",
-          `what was delivered and not acknowledged when the process is killed, or hangs for longer than the ack wait of ${
-            duration(ackWaitMillis)
-          }: up to ${count(numbers.ackPending)} messages`
+          `what was delivered and not acknowledged when the process is killed: a batch of up to ${
+            count(numbers.batch)
+          }, and what was delivered while the broker was away, up to ${
+            count(consumer?.maxAckPending ?? numbers.ackPending)
+          } messages; and what a process holds that hangs for longer than the ack wait of ${
+            duration(consumer?.ackWaitMillis ?? numbers.ackWaitMillis)
+          }`
         ),
         ...(leased
           ? [window(

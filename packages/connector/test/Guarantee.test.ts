@@ -24,21 +24,18 @@ describe("Connector.guarantee", () => {
 
     holds(ingress, (facts) =>
       once(facts) === (
-        facts.source === "resumable" && facts.positions === "channel" && facts.fenced && lasts(facts.stored) &&
-        facts.stored?.retention === "limits"
+        facts.source === "resumable" && facts.fenced && lasts(facts.stored) && facts.stored?.retention === "limits"
       ))
-    holds(egress, (facts) =>
-      once(facts) === (
-        facts.idempotent && facts.ids === "channel" && facts.acknowledged === "handled" && lasts(facts.stored)
-      ))
+    holds(egress, (facts) => once(facts) === (facts.idempotent && lasts(facts.stored)))
   })
 
   it("is at least once only where what was taken is kept until it is handled", () => {
     holds(ingress, (facts) => {
-      const kept = facts.source === "acknowledged" || (facts.source === "resumable" && facts.positions !== "process")
+      const resumes = facts.saved || facts.stored?.retention === "limits"
+      const kept = facts.source === "acknowledged" || (facts.source === "resumable" && resumes)
       return rank(facts) > 0 === (kept && lasts(facts.stored))
     })
-    holds(egress, (facts) => rank(facts) > 0 === (facts.acknowledged === "handled" && lasts(facts.stored)))
+    holds(egress, (facts) => rank(facts) > 0 === lasts(facts.stored))
   })
 
   it("names what comes twice of all that is at least once, and of what is effectively once a resume point that is gone", () => {
@@ -81,8 +78,7 @@ describe("Connector.guarantee", () => {
     const better: ReadonlyArray<(facts: Guarantee.Facts) => Guarantee.Facts> = [
       (facts) => ({ ...facts, leased: true }),
       (facts) => facts.direction === "INGRESS" ? { ...facts, fenced: true } : { ...facts, idempotent: true },
-      (facts) => facts.direction === "INGRESS" ? facts : { ...facts, acknowledged: "handled" },
-      (facts) => facts.direction === "INGRESS" ? { ...facts, positions: "channel" } : { ...facts, ids: "channel" },
+      (facts) => facts.direction === "INGRESS" ? { ...facts, saved: true } : { ...facts, from: "all" },
       (facts) => facts.stored === undefined ? { ...facts, stored } : facts,
       (facts) => facts.stored === undefined ? facts : { ...facts, stored: { ...facts.stored, storage: "file" } },
       (facts) => facts.stored === undefined ? facts : { ...facts, stored: { ...facts.stored, replicas: 5 } },
@@ -101,7 +97,7 @@ describe("Connector.guarantee", () => {
       direction: "INGRESS",
       source: "acknowledged",
       stored: { ...stored, duplicateWindowMillis: 2_000 },
-      positions: "process",
+      saved: false,
       fenced: false,
       leased: true,
       maxPayloadBytes: 8_388_608

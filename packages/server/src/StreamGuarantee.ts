@@ -20,7 +20,14 @@ import type { Failures } from "./StreamFault.ts"
  * @category models
  * @since 0.1.0
  */
-export type Keeping = (channel: Channel.ChannelName) => Effect.Effect<Guarantee.Stored, TransportError.TransportError>
+export interface Keeping {
+  readonly stream: (channel: Channel.ChannelName) => Effect.Effect<Guarantee.Stored, TransportError.TransportError>
+  /** None while it is not there. */
+  readonly consumer: (
+    channel: Channel.ChannelName,
+    name: string
+  ) => Effect.Effect<Option.Option<JetStream.ConsumerSettings>, TransportError.TransportError>
+}
 
 /** So many ask the broker at once, of however many streams. */
 const askers = 8
@@ -37,7 +44,10 @@ export const keeping: Effect.Effect<Keeping | undefined> = Effect.map(
     onNone: () => undefined,
     onSome: (jetStream): Keeping => {
       const turns = Semaphore.makeUnsafe(askers)
-      return (channel) => turns.withPermit(Effect.suspend(() => jetStream.settings(channel)))
+      return {
+        stream: (channel) => turns.withPermit(Effect.suspend(() => jetStream.settings(channel))),
+        consumer: (channel, name) => turns.withPermit(Effect.suspend(() => jetStream.consumerSettings(channel, name)))
+      }
     }
   })
 )
@@ -51,13 +61,12 @@ export const keeping: Effect.Effect<Keeping | undefined> = Effect.map(
 export interface Around {
   /** Whether a lease keeps it to one process. */
   readonly leased: boolean
-  readonly positions: Guarantee.Ingress["positions"]
+  /** Whether positions outlive the process. */
+  readonly saved: boolean
   readonly fenced: boolean
   /** The largest message that the broker takes, in bytes, as far as it was heard of. */
   readonly maxPayloadBytes: number
   readonly delivery: StreamDelivery.Resolved
-  readonly acknowledges: boolean
-  readonly ids: Guarantee.Egress["ids"]
   readonly deadLetters: DeadLetters["Service"]
   readonly failures: Failures
 }
@@ -68,7 +77,7 @@ export interface Around {
  * @category models
  * @since 0.1.0
  */
-export type Ends = Omit<Guarantee.Ingress, "stored"> | Omit<Guarantee.Egress, "stored">
+export type Ends = Omit<Guarantee.Ingress, "stored"> | Omit<Guarantee.Egress, "stored" | "consumer">
 
 /**
  * Of a stream into the channel.
@@ -78,20 +87,17 @@ export type Ends = Omit<Guarantee.Ingress, "stored"> | Omit<Guarantee.Egress, "s
  */
 export const ofSource = (
   { _tag }: Delivery.Source<Connector.Tagged, Scope.Scope>,
-  { fenced, leased, maxPayloadBytes, positions }: Around
+  { fenced, leased, maxPayloadBytes, saved }: Around
 ): Ends => ({
   direction: "INGRESS",
   source: sources[_tag],
-  positions,
+  saved,
   fenced,
   leased,
   maxPayloadBytes: Number.isFinite(maxPayloadBytes) ? maxPayloadBytes : Transport.maxPayloadBytes
 })
 
 const sources = { Lossy: "lossy", Acknowledged: "acknowledged", Resumable: "resumable" } as const
-
-/** The broker's own default, with which consumers are made. */
-const ackWaitMillis = 30_000
 
 /**
  * Of a stream out of the channel.
@@ -101,15 +107,13 @@ const ackWaitMillis = 30_000
  */
 export const ofSink = (
   { idempotent }: Delivery.Sink<Connector.Tagged, Scope.Scope>,
-  { acknowledges, deadLetters, delivery: { horizonMillis, ordering }, failures, ids, leased }: Around
+  { deadLetters, delivery: { from, horizonMillis, ordering }, failures, leased }: Around
 ): Ends => ({
   direction: "EGRESS",
   idempotent,
-  ids,
+  from,
   ordering,
-  acknowledged: acknowledges ? "handled" : "taken",
   horizonMillis: Number.isFinite(horizonMillis) ? horizonMillis : null,
-  ackWaitMillis,
   deadLetters: deadLetters.place,
   drops: Object.entries(failures).flatMap(([tag, { action }]) => action === "drop" ? [tag] : []),
   leased
@@ -133,15 +137,23 @@ const retryEvery = Schedule.spaced("5 seconds")
  */
 export const watch = (
   ends: Ends,
-  channel: Channel.ChannelName,
-  keeping: Keeping | undefined,
+  { channel, consumer, keeping }: {
+    readonly channel: Channel.ChannelName
+    /** Name of the consumer of an egress stream. */
+    readonly consumer: string
+    readonly keeping: Keeping | undefined
+  },
   tell: (facts: Guarantee.Facts) => Effect.Effect<void>
 ): Effect.Effect<void, never, Scope.Scope> => {
   if (keeping === undefined) return tell(ends)
-  const ask = Effect.suspend(() => keeping(channel)).pipe(
-    Effect.retry(retryEvery),
-    Effect.flatMap((stored) => tell({ ...ends, stored }))
-  )
+  const ask = Effect.gen(function*() {
+    const stored = yield* keeping.stream(channel)
+    if (ends.direction === "INGRESS") return { ...ends, stored }
+    const found = yield* keeping.consumer(channel, consumer)
+    return Option.isNone(found)
+      ? { ...ends, stored }
+      : { ...ends, stored, consumer: { name: consumer, ...found.value } }
+  }).pipe(Effect.retry(retryEvery), Effect.flatMap(tell))
   return ask.pipe(
     Effect.andThen(Effect.sleep(askEvery)),
     Effect.forever,

@@ -41,6 +41,7 @@ export class StreamReport {
   counts: StreamCounts
   private readonly streamId: string
   private readonly desk: Desk
+  private readonly isBrief: () => boolean
   private readonly tallies: Readonly<Record<"dropped" | "deadLettered" | "evicted" | "malformed" | "overflowed", Tally>>
   /** Since when dead letters cannot be kept. */
   private heldSince: number | undefined
@@ -48,11 +49,13 @@ export class StreamReport {
   private facts: Guarantee.Facts | undefined
   private status: "none" | "started" | "healthy" | "unhealthy" | "halted" | "done" = "none"
 
-  constructor(counts: StreamCounts, desk: Desk) {
+  /** While `isBrief`, a status does not say what the guarantee follows from: where there are so many that they would not fit. */
+  constructor(counts: StreamCounts, desk: Desk, isBrief: () => boolean = () => false) {
     const streamId = counts.id
     this.counts = counts
     this.streamId = streamId
     this.desk = desk
+    this.isBrief = isBrief
     this.tallies = {
       dropped: new Tally(StreamEvents.itemDropped, streamId, desk),
       deadLettered: new Tally(StreamEvents.messageDeadLettered, streamId, desk),
@@ -255,7 +258,8 @@ export class StreamReport {
   /** Of a status: `ExtraMessage` has what the stream promises, as `guarantee`. */
   private promising(metadata = StreamEvents.metadata({ streamId: this.streamId })): StreamEvents.Metadata {
     if (this.facts === undefined) return metadata
-    const guarantee = { level: Connector.guarantee(this.facts).level, facts: this.facts }
+    const { level } = Connector.guarantee(this.facts)
+    const guarantee = this.isBrief() ? { level } : { level, facts: this.facts }
     return { ...metadata, ExtraMessage: { ...metadata.ExtraMessage, guarantee } }
   }
 

@@ -19,7 +19,7 @@ import { Backoff } from "./Backoff.ts"
 import * as ConfirmedPump from "./ConfirmedPump.ts"
 import type { DeadLetters } from "./DeadLetters.ts"
 import * as EgressPump from "./EgressPump.ts"
-import { EgressSubscription } from "./EgressSubscription.ts"
+import { durableName, EgressSubscription } from "./EgressSubscription.ts"
 import { IngressWriter } from "./IngressWriter.ts"
 import type { Held, Lease } from "./Lease.ts"
 import * as LossyPump from "./LossyPump.ts"
@@ -380,16 +380,13 @@ export class StreamRunner {
 
   private around({ stream }: Term): StreamGuarantee.Around {
     const { connection, positions } = this.environment
-    const { deadLetters, delivery, failures, jetStream, transport } = stream
-    const stored = jetStream !== undefined
+    const { deadLetters, delivery, failures, transport } = stream
     return {
       leased: transport.held !== undefined,
-      positions: stored ? "channel" : positions === undefined ? "process" : "bucket",
+      saved: positions !== undefined,
       fenced: transport.isFenced,
       maxPayloadBytes: connection.maxPayloadBytes(),
       delivery,
-      acknowledges: stored,
-      ids: stored ? "channel" : "process",
       deadLetters,
       failures
     }
@@ -399,8 +396,11 @@ export class StreamRunner {
     term.pumping = true
     yield* StreamGuarantee.watch(
       ends,
-      this.spec.channel,
-      this.environment.keeping,
+      {
+        channel: this.spec.channel,
+        consumer: durableName(this.environment.instance, this.spec.id),
+        keeping: this.environment.keeping
+      },
       (facts) => this.report.promised(facts)
     )
     const now = this.environment.desk.now()

@@ -26,6 +26,9 @@ export interface Change {
   readonly removed: ReadonlyArray<string>
 }
 
+/** Of more streams than this the statuses are short: 10,000 of them have to fit into an answer. */
+const many = 2_000
+
 /**
  * Runners by id, and the fibers of those that were stopped and have not ended.
  *
@@ -42,7 +45,10 @@ export class StreamSet {
   private readonly equivalent: (self: unknown, that: unknown) => boolean
   private readonly ending = new Map<string, Set<Fiber.Fiber<void>>>()
   private readonly ledger: Ledger
+  private readonly isMany = () => this.size > many
   private byId: ReadonlyMap<string, StreamRunner> = new Map()
+  /** Of the set, or of what it is about to be. */
+  private size = 0
 
   /** `equivalent` compares decoded parameters. */
   constructor(environment: Environment, equivalent: (self: unknown, that: unknown) => boolean) {
@@ -84,6 +90,7 @@ export class StreamSet {
     const before = this.byId
     const after = new Map<string, StreamRunner>()
     const toStart: Array<StreamRunner> = []
+    this.size = specs.length
     for (const spec of specs) {
       const current = before.get(spec.id)
       const keep = current !== undefined && !restart && this.isSame(current.spec, spec)
@@ -136,7 +143,7 @@ export class StreamSet {
   /** Counts stay with the id and direction, the position with the parameters that it belongs to. */
   private successor(current: StreamRunner | undefined, spec: StreamSpec): StreamRunner {
     const counts = this.countsOf(current, spec)
-    const report = current?.report ?? new StreamReport(counts, this.environment.desk)
+    const report = current?.report ?? new StreamReport(counts, this.environment.desk, this.isMany)
     const before = current !== undefined && this.equivalent(current.spec.parameters, spec.parameters)
       ? current.position
       : undefined

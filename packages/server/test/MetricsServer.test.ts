@@ -116,7 +116,7 @@ describe("MetricsServer", () => {
       const facts: Guarantee.Facts = {
         direction: "INGRESS",
         source: "lossy",
-        positions: "process",
+        saved: false,
         fenced: false,
         leased: false,
         maxPayloadBytes: 1_048_576

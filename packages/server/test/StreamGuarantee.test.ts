@@ -9,6 +9,8 @@ import { Effect, Layer, Option, References, Schema, Stream } from "effect"
 import * as EgressQueue from "../src/EgressQueue.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import * as SharedState from "../src/SharedState.ts"
+import { StreamCounts } from "../src/StreamCounts.ts"
+import { StreamReport } from "../src/StreamReport.ts"
 import * as Window from "../src/Window.ts"
 import {
   apply,
@@ -55,7 +57,9 @@ const inEvents = (id: string) =>
     const status = all.find(({ object }) => object.case === "status" && object.value.streamId === id)
     const extra = status?.object.value?.metadata?.["ExtraMessage"]
     return yield* Schema.decodeUnknownEffect(Schema.Struct({
-      guarantee: Schema.optionalKey(Schema.Struct({ level: Schema.String, facts: Schema.toCodecJson(Guarantee.Facts) }))
+      guarantee: Schema.optionalKey(
+        Schema.Struct({ level: Schema.String, facts: Schema.optionalKey(Schema.toCodecJson(Guarantee.Facts)) })
+      )
     }))(extra)
   })
 
@@ -75,7 +79,7 @@ describe("The guarantee of a stream", () => {
         const facts: Guarantee.Facts = {
           direction: "INGRESS",
           source,
-          positions: "process",
+          saved: false,
           fenced: false,
           leased: false,
           maxPayloadBytes: 1_048_576
@@ -92,16 +96,36 @@ describe("The guarantee of a stream", () => {
       assert.deepStrictEqual<unknown>((yield* read("out"))?.guarantee, {
         direction: "EGRESS",
         idempotent: false,
-        ids: "process",
+        from: "all",
         ordering: "none",
-        acknowledged: "taken",
         horizonMillis: 5_000,
-        ackWaitMillis: 30_000,
         deadLetters: "memory",
         drops: ["Stale"],
         leased: false
       })
     }).pipe(Effect.provide(layer(hooks, { delivery: { all: { ordering: "none", horizon: "5 seconds" } } }))))
+
+  it.effect("is told by its level alone where there are so many streams that the rest would not fit", () =>
+    Effect.gen(function*() {
+      const events = yield* Events.Events
+      const desk = { events, runFork: Effect.runFork, now: () => 0 }
+      let many = true
+      const report = new StreamReport(new StreamCounts("in", "INGRESS"), desk, () => many)
+      const facts: Guarantee.Facts = {
+        direction: "INGRESS",
+        source: "lossy",
+        saved: false,
+        fenced: false,
+        leased: false,
+        maxPayloadBytes: 1_048_576
+      }
+      yield* report.promised(facts)
+      yield* report.started
+      assert.deepStrictEqual<unknown>((yield* inEvents("in")).guarantee, { level: "at-most-once" })
+      many = false
+      yield* report.healthy
+      assert.deepStrictEqual<unknown>((yield* inEvents("in")).guarantee, { level: "at-most-once", facts })
+    }).pipe(Effect.provide(Events.layer)))
 
   it.effect("is not told of a stream that is done", () =>
     Effect.gen(function*() {
@@ -167,7 +191,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
             assert.deepStrictEqual(into?.guarantee, {
               direction: "INGRESS",
               source: "acknowledged",
-              positions: "channel",
+              saved: true,
               fenced: true,
               leased: true,
               // of the broker's 1 MiB, what a message with its headers may have
@@ -182,11 +206,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
             assert.deepStrictEqual<unknown>(Option.getOrNull(outFacts), {
               direction: "EGRESS",
               idempotent: false,
-              ids: "channel",
+              from: "all",
+              consumer: { name: "kps~c-1~out", ackWaitMillis: 30_000, maxAckPending: 1_000 },
               ordering: "strict",
-              acknowledged: "handled",
               horizonMillis: 60_000,
-              ackWaitMillis: 30_000,
               deadLetters: "jetstream",
               drops: ["Stale"],
               leased: true,

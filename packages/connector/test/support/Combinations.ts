@@ -40,7 +40,7 @@ const withStream = <A extends Guarantee.Facts>(one: Omit<A, "stored">): Readonly
 export const ingress: ReadonlyArray<Guarantee.Ingress> = product<Omit<Guarantee.Ingress, "stored">>({
   direction: ["INGRESS"],
   source: ["lossy", "acknowledged", "resumable"],
-  positions: ["process", "bucket", "channel"],
+  saved: [false, true],
   fenced: [false, true],
   leased: [false, true],
   maxPayloadBytes: [1_048_576]
@@ -49,11 +49,10 @@ export const ingress: ReadonlyArray<Guarantee.Ingress> = product<Omit<Guarantee.
 export const egress: ReadonlyArray<Guarantee.Egress> = product<Omit<Guarantee.Egress, "stored">>({
   direction: ["EGRESS"],
   idempotent: [false, true],
-  ids: ["process", "channel"],
+  consumer: [{ name: "reader", ackWaitMillis: 5_000, maxAckPending: 50 }],
+  from: ["all", "new"],
   ordering: ["none", "strict"],
-  acknowledged: ["taken", "handled"],
   horizonMillis: [60_000],
-  ackWaitMillis: [30_000],
   deadLetters: ["memory", "jetstream"],
   drops: [["Stale"]],
   leased: [false, true]

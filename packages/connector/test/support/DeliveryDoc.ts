@@ -14,52 +14,50 @@ const ends = (facts: Guarantee.Facts): ReadonlyArray<string> => {
 
 const transports = [["core NATS", {}], ["JetStream", { stored }]] as const
 
-const places = { process: "the process", bucket: "a bucket", channel: "the channel" } as const
+/** Whether `KPS_STATE=jetstream`. */
+const states = [["memory", false], ["jetstream", true]] as const
 
 const ingress = transports.flatMap(([name, kept]) =>
-  ([
-    ["lossy", "process"],
-    ["acknowledged", "process"],
-    ["resumable", "process"],
-    ["resumable", "bucket"],
-    ...("stored" in kept ? [["resumable", "channel"] as const] : [])
-  ] as const).flatMap(([source, positions]) =>
-    [false, true].map((leased): readonly [ReadonlyArray<string>, Guarantee.Ingress] => [
-      [source, name, source === "resumable" ? places[positions] : "", leased ? "yes" : "no"],
-      {
+  (["lossy", "acknowledged", "resumable"] as const).flatMap((source) =>
+    states.flatMap(([state, shared]) => {
+      const facts: Guarantee.Ingress = {
         direction: "INGRESS",
         source,
-        positions,
-        leased,
-        fenced: positions === "channel",
+        saved: shared,
+        leased: shared,
+        // by its lease, or since its position is at stake
+        fenced: "stored" in kept && (shared || source === "resumable"),
         maxPayloadBytes: 1_048_576,
         ...kept
       }
-    ])
+      const cells = [source, name, state]
+      // of several connectors that feed one channel only one can be fenced
+      const sharing = facts.fenced && source === "acknowledged"
+      return [
+        [cells, facts] as const,
+        ...(sharing ? [[[source, `${name}, shared channel`, state], { ...facts, fenced: false }] as const] : [])
+      ]
+    })
   )
 )
 
 const egress = transports.flatMap(([name, kept]) =>
   (["strict", "none"] as const).flatMap((ordering) =>
     [false, true].flatMap((idempotent) =>
-      [false, ...("stored" in kept && ordering === "strict" ? [true] : [])].map(
-        (shared): readonly [ReadonlyArray<string>, Guarantee.Egress] => [
-          [name, ordering, idempotent ? "yes" : "no", shared ? "jetstream" : "memory"],
-          {
-            direction: "EGRESS",
-            idempotent,
-            ids: "stored" in kept ? "channel" : "process",
-            ordering,
-            acknowledged: "stored" in kept && ordering === "strict" ? "handled" : "taken",
-            horizonMillis: 60_000,
-            ackWaitMillis: 30_000,
-            deadLetters: shared ? "jetstream" : "memory",
-            drops: [],
-            leased: shared,
-            ...kept
-          }
-        ]
-      )
+      states.map(([state, shared]): readonly [ReadonlyArray<string>, Guarantee.Egress] => [
+        [name, ordering, idempotent ? "yes" : "no", state],
+        {
+          direction: "EGRESS",
+          idempotent,
+          from: "all",
+          ordering,
+          horizonMillis: 60_000,
+          deadLetters: shared ? "jetstream" : "memory",
+          drops: [],
+          leased: shared && "stored" in kept && ordering === "strict",
+          ...kept
+        }
+      ])
     )
   )
 )
@@ -108,6 +106,7 @@ export const windowRows: ReadonlyArray<string> = (() => {
   const all = [...ingress.map(([, facts]) => facts), ...egress.map(([, facts]) => facts)]
   const settled = [...settings.flatMap(([, into, out]) => [into, out]), {
     ...other,
+    from: "new" as const,
     drops: ["Stale"]
   }]
   const words = new Map<string, Set<string>>()
@@ -127,7 +126,7 @@ export const windowRows: ReadonlyArray<string> = (() => {
 })()
 
 export const heads = {
-  ingress: row(["source", "transport", "position is in", "lease", "promise", "can be lost", "can come twice"]),
+  ingress: row(["source", "transport", "shared state", "promise", "can be lost", "can come twice"]),
   egress: row(["transport", "ordering", "idempotent sink", "shared state", "promise", "can be lost", "can come twice"]),
   settings: row(["the channel's stream", "resumable source, exclusive writer", "idempotent sink, strict"]),
   windows: row(["window", "what happens", "stream", "which messages"])

@@ -26,7 +26,7 @@ export const layerOf = (
             duplicateWindowMillis: 120_000
           }),
         consumerSettings: () => Effect.die("nobody asks"),
-      lastMessage: () => Effect.succeedNone,
+        lastMessage: () => Effect.succeedNone,
         resumePoint: () => Effect.succeed({ sequence: 0, message: Option.none() }),
         writer: (channel) =>
           Effect.succeed({
