@@ -106,7 +106,8 @@ describe.skipIf(natsServer.skipReason() !== undefined)(natsServer.suiteName("Ser
         const shown = yield* until(
           overview,
           ({ instances, pipelines }) =>
-            (instances[0]?.streams[0]?.figures?.messages ?? 0) > 0 && pipelines[0]?.counters.published === 3
+            (instances[0]?.streams[0]?.figures?.messages ?? 0) > 0 && pipelines[0]?.counters.published === 3 &&
+            instances[0]?.streams[0]?.figures?.lag === (transport === "core" ? undefined : 0)
         )
         assert.deepInclude(shown.broker, { url, transport, connected: true })
         assert.deepStrictEqual(shown.pipelines[0]?.inputs, ["kps.stream.s-in"])

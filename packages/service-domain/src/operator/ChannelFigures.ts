@@ -21,7 +21,7 @@ const windowMillis = 5_000
 const noteEvery = "1 second"
 
 /** How often it is asked how much is stored that was not taken yet. */
-const lagEveryMillis = 5_000
+const lagEvery = "5 seconds"
 
 class Counter {
   messages = 0
@@ -92,26 +92,27 @@ export const make = Effect.fnUntraced(function*(
     counter.bytes += frame.byteLength
     counter.lastMillis = clock.currentTimeMillisUnsafe()
   })
+  const isLooked = () => clock.currentTimeMillisUnsafe() - lookedMillis < lingerMillis
   const noting = Effect.gen(function*() {
-    let lagMillis = 0
-    while (clock.currentTimeMillisUnsafe() - lookedMillis < lingerMillis) {
+    while (isLooked()) {
       const now = clock.currentTimeMillisUnsafe()
       for (const counter of counters.values()) counter.note(now)
-      if (isStored && now - lagMillis >= lagEveryMillis) {
-        lagMillis = now
-        for (const [channel, lag] of yield* lags(connection)) counterOf(channel).lag = lag
-      }
       yield* Effect.sleep(noteEvery)
     }
     counters.clear()
   })
+  // With many channels it takes longer than a note may.
+  const lagging = Effect.gen(function*() {
+    for (const [channel, lag] of yield* lags(connection)) counterOf(channel).lag = lag
+  }).pipe(Effect.andThen(Effect.sleep(lagEvery)), Effect.forever)
+  const watching = isStored ? Effect.all([counting, lagging], { concurrency: 2, discard: true }) : counting
 
   return {
     look: Effect.gen(function*() {
       const now = clock.currentTimeMillisUnsafe()
       if (now - lookedMillis >= lingerMillis) startedMillis = now
       lookedMillis = now
-      yield* FiberHandle.run(fiber, Effect.raceFirst(counting, noting), { onlyIfMissing: true })
+      yield* FiberHandle.run(fiber, Effect.raceFirst(watching, noting), { onlyIfMissing: true })
       return (channel) => (counters.get(channel) ?? new Counter(startedMillis)).at(clock.currentTimeMillisUnsafe())
     })
   }

@@ -40,7 +40,7 @@ export class Conversation {
       onFailure: (error) => {
         this.original = error._tag === "Rejected" && error.code === "UNIMPLEMENTED"
         if (this.original) return "ready" as const
-        this.state.become("STARTING", error.message)
+        this.state.because(error.message)
         return error._tag === "Rejected" ? "waits" as const : "away" as const
       }
     })

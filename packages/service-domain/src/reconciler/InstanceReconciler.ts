@@ -53,6 +53,9 @@ class ConnectorGone extends Schema.TaggedError<ConnectorGone>("@kps/service-doma
 /** A process that ran for so long has not failed at its start. */
 const healthyMillis = 30_000
 
+/** How long a connector that is reached by address may be away until that is an alert. */
+const patience = "3 seconds"
+
 /** A change is seldom alone. */
 const settle = "20 millis"
 
@@ -117,7 +120,7 @@ const live = Effect.fnUntraced(function*(
   const client = yield* connect(endpoint, state.plan.id)
   const conversation = new Conversation(client, state)
   const waiting = target._tag === "Endpoint"
-    ? conversation.ready
+    ? Effect.raceFirst(conversation.ready, Effect.delay(lamenting(state, endpoint, scraper), patience))
     : Effect.timeoutOrElse(conversation.ready, {
       duration: options.startTimeout,
       orElse: () =>
@@ -138,6 +141,15 @@ const live = Effect.fnUntraced(function*(
     Effect.raceFirst(Effect.flatMap(ended, (how) => new ConnectorGone({ how: `the connector has ended ${how}` })))
   )
 })
+
+/** Says that a connector that was not started here is not there. It is waited for all the same. */
+const lamenting = (state: InstanceState, endpoint: string, scraper: EventScraper): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const problem = state.view.cause ?? `no connector takes calls at ${endpoint}`
+    state.become("FAILING", problem)
+    state.raise("connectorUnreachable", problem)
+    return Effect.andThen(scraper.flush, Effect.never)
+  })
 
 const reach = Effect.fnUntraced(function*(
   state: InstanceState,

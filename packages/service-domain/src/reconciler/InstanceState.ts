@@ -75,6 +75,11 @@ export class InstanceState {
     this.cause = cause
   }
 
+  /** What is in the way, with the status as it is. */
+  because(cause: string): void {
+    this.cause = cause
+  }
+
   /** Its connector is another one from now on, or none. */
   reached(process: { readonly pid?: number | undefined; readonly endpoint?: string | undefined }): void {
     this.process = process

@@ -127,6 +127,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       const { url: broker } = yield* NatsServer.NatsServer
       yield* documents.update(all, "connectorStream", "s-bad", {
         ...documents.ingress,
+        id: "s-bad",
         name: "bad",
         stream: { subject: "one-word", broker }
       })
@@ -196,6 +197,20 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
 
       assert.deepStrictEqual(yield* subscribed, [])
     }).pipe(Effect.scoped, Effect.provide(store)))
+
+  it.effect("says that there is no connector at an address, and waits for it", () =>
+    Effect.gen(function*() {
+      yield* seed
+      const raised = yield* alert("connectorUnreachable", "FAILED")
+      const view = yield* until(instance(), (view) => view?.status === "FAILING")
+
+      assert.match(view?.cause ?? "", /^cannot reach a connector at 127\.0\.0\.1:1: /)
+      assert.strictEqual(raised?.message, view?.cause)
+      assert.strictEqual(view?.endpoint, "127.0.0.1:1")
+    }).pipe(
+      Effect.provide(reconciler({ connectors: { natsconnector: { _tag: "Endpoint", endpoint: "127.0.0.1:1" } } })),
+      Effect.provide(store)
+    ))
 
   it.effect("says that it knows no connector of a class", () =>
     Effect.gen(function*() {
