@@ -33,6 +33,17 @@ const outsider = (running: DemoProcess.DemoProcess) =>
       (connection) => Effect.promise(() => connection.close())
     ))
 
+/** Kills one of the demo's processes while messages are under way, and waits until it is there again. */
+const kill = Effect.fnUntraced(function*(run: DemoProcess.DemoProcess, name: string) {
+  yield* until("messages under way", () => {
+    const last = [...run.stdout().matchAll(/, (\d+) in flight, /g)].at(-1)
+    return last !== undefined && last[1] !== "0"
+  }, run.stdout)
+  const pid = yield* run.pid(name)
+  process.kill(pid, "SIGKILL")
+  yield* run.line(new RegExp(`^${name}: pid ${pid},[^]*^${name}: ended by SIGKILL[^]*^${name}: pid`, "m"))
+})
+
 const running = /^stream natsconnectorstream-out running/m
 
 const suite = NatsServer.skipReason() === undefined ? describe : describe.skip
@@ -109,6 +120,21 @@ suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
           assert.deepStrictEqual(run.left(), [])
         }))
     }
+
+    it.effect("loses and doubles nothing over JetStream, whichever of its processes are killed in the middle", () =>
+      Effect.gen(function*() {
+        const run = yield* demo(["--once", "4000", "--rate", "1000", "--transport", "jetstream"])
+        yield* run.line(/^2 s \|/m)
+        // each while some are sent and have not come: they are in what dies, or on their way there
+        yield* kill(run, "outside nats-server")
+        yield* kill(run, "platform nats-server")
+        yield* kill(run, "connector")
+        const code = yield* run.ended
+
+        assert.strictEqual(run.lastLine(), "4000 sent, 4000 delivered, 0 lost, 0 duplicated")
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(run.left(), [])
+      }))
 
     it.effect("brings out all of what it was asked to send, says so, and leaves nothing behind", () =>
       Effect.gen(function*() {
@@ -265,7 +291,7 @@ suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
           [["--once", "0"], "demo: --once \"0\": want a whole number from 1 to 1000000000\n"],
           [["--rate", "fast"], "demo: --rate \"fast\": want a number of messages a second from 0.1 to 1000000\n"],
           [["--input", "/no/such/file"], "demo: cannot read \"/no/such/file\": no such file\n"],
-          [["--twice"], "demo: option \"--twice\": want one of --once, --rate, --input, --plain, --help\n"]
+          [["--twice"], "demo: option \"--twice\": want one of --once, --rate, --input, --transport, --plain, --help\n"]
         ]
         for (const [args, message] of cases) {
           const run = yield* demo(args)
