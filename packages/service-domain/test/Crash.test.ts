@@ -61,7 +61,7 @@ const overview = (call: Rest["call"]): Effect.Effect<Overview> =>
 const allRun = ({ instances, pipelines }: Overview) =>
   instances.length === 1 && isRunning(instances[0]) && pipelines[0]?.status === "RUNNING"
 
-layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("Crash"), (it) => {
+layer(NatsServer.layer({ jetstream: true }), { excludeTestServices: true })(NatsServer.suiteName("Crash"), (it) => {
   it.effect(
     "loses nothing that was acknowledged, ends its connectors, and goes on when it is started again",
     () =>
@@ -137,5 +137,58 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("C
         yield* until(Effect.sync(lost), (lost) => lost.length === 0)
       }).pipe(Effect.scoped),
     60_000
+  )
+
+  it.effect(
+    "two on one broker are one service domain, and one goes on with what the other ran",
+    () =>
+      Effect.gen(function*() {
+        const { url } = yield* NatsServer.NatsServer
+        const options = {
+          broker: { servers: [url] },
+          connectors: { natsconnector: { _tag: "Command", command: natsConnector } },
+          leaseTimeToLive: "1 second",
+          scrapeInterval: "200 millis",
+          grace: "2 seconds"
+        } as const
+        const [first, second] = yield* Effect.all([
+          ServiceDomainProcess.start(options),
+          ServiceDomainProcess.start(options)
+        ], { concurrency: 2 })
+        yield* seed(first.call, url)
+        const theirs = yield* Effect.forEach([first, second], ({ call }) =>
+          until(overview(call), ({ instances, pipelines }) =>
+            instances.length === 1 && pipelines.length === 1))
+        assert.strictEqual(theirs[0]?.serviceDomain.id, theirs[1]?.serviceDomain.id)
+
+        // either of them may have either of the two
+        const status = Effect.map(
+          Effect.forEach([first, second], ({ call }) =>
+            overview(call)),
+          (all) => ({
+            instances: all.map(({ instances }) => isRunning(instances[0])),
+            pipelines: all.map(({ pipelines }) => pipelines[0]?.status === "RUNNING"),
+            pids: all.map(({ instances }) => instances[0]?.pid)
+          })
+        )
+        const running = yield* until(status, ({ instances, pipelines }) =>
+          instances.includes(true) && pipelines.includes(true))
+        assert.strictEqual(running.instances.filter(Boolean).length, 1)
+        assert.strictEqual(running.pipelines.filter(Boolean).length, 1)
+        const owner = running.instances.indexOf(true)
+        const [dead, left] = owner === 0 ? [first, second] : [second, first]
+
+        yield* dead.kill
+        const pid = running.pids[owner]!
+        yield* until(
+          Effect.sync(() =>
+            isAlive(pid)
+          ),
+          (alive) => !alive
+        )
+        const after = yield* until(overview(left.call), allRun)
+        assert.notStrictEqual(after.instances[0]?.pid, pid)
+      }).pipe(Effect.scoped),
+    120_000
   )
 })
