@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Exit, Fiber, Scope } from "effect"
+import { spawn } from "node:child_process"
 import { connect } from "node:net"
+import { until } from "./support.ts"
 
 /** The first line that a server says, or the error of connecting to it. */
 const greeting = (port: number) =>
@@ -98,4 +100,31 @@ describe("a machine without a nats-server", () => {
       if (NATS_SERVER_BIN === undefined) delete process.env["NATS_SERVER_BIN"]
     }
   })
+
+  it.live("ends with the process that made it, also when that is killed", () =>
+    Effect.gen(function*() {
+      const module = new URL("../src/testing/NatsServer.ts", import.meta.url).href
+      const program = `
+        import { Effect } from "effect"
+        const NatsServer = await import(${JSON.stringify(module)})
+        await Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+          const server = yield* NatsServer.make()
+          console.log(server.port)
+          yield* Effect.never
+        })))
+      `
+      const parent = spawn(process.execPath, ["--conditions=@kps/source", "--input-type=module", "-e", program], {
+        cwd: new URL("..", import.meta.url),
+        stdio: ["ignore", "pipe", "inherit"]
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => parent.kill("SIGKILL")))
+      const port = yield* Effect.callback<number>((resume) => {
+        parent.stdout.once("data", (line: Buffer) => resume(Effect.succeed(Number(line.toString()))))
+      })
+      const before = yield* greeting(port)
+      parent.kill("SIGKILL")
+      yield* until("it has ended", Effect.map(greeting(port), (said) => said.includes("ECONNREFUSED")))
+
+      assert.include(before, "INFO {")
+    }))
 })
