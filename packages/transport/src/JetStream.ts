@@ -207,7 +207,10 @@ export type MalformedDelivery = Omit<Delivery, keyof Message> & { readonly error
  * @since 0.1.0
  */
 export interface ConsumerOptions {
-  /** Name of the durable consumer: what it has acknowledged outlives this process. Made when it is not there. */
+  /**
+   * Name of the durable consumer: what it has acknowledged outlives this process. Made when it is not there. One that a
+   * queue group of that name has is refused with `SettingsDiffer`, and the other way round.
+   */
   readonly name: string
   /** What a new consumer begins with. One that is there goes on where it is. Default: "all". */
   readonly from?: "all" | "new" | { readonly sequence: number } | undefined

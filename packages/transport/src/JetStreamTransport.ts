@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function*(
   const ackMillis = yield* positive("ackTimeout", Duration.toMillis(options.ackTimeout ?? "5 seconds"))
   const maxUnconfirmedMessages = yield* positive("maxUnconfirmedMessages", options.maxUnconfirmedMessages ?? 4096)
   const group = { ackWait: options.ackWait, maxAckPending: options.maxAckPending }
-  yield* Effect.fromResult(consumers.make({ name: "group", ...group }))
+  yield* Effect.fromResult(consumers.make({ name: "group", ...group }, "queue group"))
   const nats = yield* NatsTransport.make(options)
   const core = Context.get(nats, Transport)
   const connection = Context.get(nats, NatsConnection)

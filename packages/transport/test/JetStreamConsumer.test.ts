@@ -478,6 +478,25 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual(config.max_ack_pending, 11)
     }))
 
+  it.live("is not shared with a queue group of its name, nor the other way round", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
+      yield* transport.subscription(channel, { queue: "group" })
+      yield* jetStream.consumer(channel, { name: "egress" })
+      const errors = [
+        yield* Effect.flip(Effect.scoped(jetStream.consumer(channel, { name: "group" }))),
+        yield* Effect.flip(Effect.scoped(transport.subscription(channel, { queue: "egress" })))
+      ]
+
+      assert.deepStrictEqual(errors.map(({ message }) => message), [
+        `consumer "group" of stream "${stream}" of channel "${channel}" has other settings: `
+        + "use: want consumer, got queue group",
+        `consumer "egress" of stream "${stream}" of channel "${channel}" has other settings: `
+        + "use: want queue group, got consumer"
+      ])
+    }))
+
   it.live("is made again where it was when somebody deletes it", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

@@ -42,7 +42,14 @@ it.effect("asks again for what was delivered by so much at a time, however wide 
     } as unknown as Session // what a consumer needs of one
     const consumer = new Consumer({
       channel: channelOf("a"),
-      wanted: { name: "egress", ack_wait: 30_000_000_000, max_ack_pending: 1000, given: {}, from: undefined },
+      wanted: {
+        name: "egress",
+        use: "consumer",
+        ack_wait: 30_000_000_000,
+        max_ack_pending: 1000,
+        given: {},
+        from: undefined
+      },
       exclusive: true,
       ackWhenAsked: false,
       keepLeases: true,

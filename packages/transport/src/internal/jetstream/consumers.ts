@@ -11,9 +11,13 @@ import * as names from "./names.ts"
 import * as Session from "./Session.ts"
 import type { Difference } from "./settings.ts"
 
+/** What a durable consumer is for: a queue group and a consumer of one name must not share what each has acknowledged. */
+export type Use = "queue group" | "consumer"
+
 /** In the server's units. */
 export interface Wanted {
   readonly name: string
+  readonly use: Use
   readonly ack_wait: number
   readonly max_ack_pending: number
   /** What was asked for in so many words: one that is there is given it too. */
@@ -27,7 +31,7 @@ const defaultMaxAckPending = 1000
 const minAckWaitMillis = 100
 
 /** Options with their defaults, or what is wrong with them. */
-export const make = (options: ConsumerOptions): Result.Result<Wanted, TransportError> => {
+export const make = (options: ConsumerOptions, use: Use): Result.Result<Wanted, TransportError> => {
   const { ackWait, from, maxAckPending = defaultMaxAckPending, name } = options
   const invalid = (option: string, problem: string) =>
     Result.fail(new TransportError({ reason: new InvalidOption({ option, problem }) }))
@@ -46,6 +50,7 @@ export const make = (options: ConsumerOptions): Result.Result<Wanted, TransportE
   const ack_wait = Math.round(waitMillis * nanosPerMilli)
   return Result.succeed({
     name,
+    use,
     ack_wait,
     max_ack_pending: maxAckPending,
     given: {
@@ -55,6 +60,13 @@ export const make = (options: ConsumerOptions): Result.Result<Wanted, TransportE
     from
   })
 }
+
+/** Says in the consumer itself what it is for: all servers keep a description. */
+const descriptionOf = (use: Use): string => `kps: ${use}`
+
+/** `undefined` for one that was made by others, and may be used as either. */
+const useOf = (description: string | undefined): Use | undefined =>
+  (["queue group", "consumer"] as const).find((use) => description === descriptionOf(use))
 
 const policyOf = (from: ConsumerOptions["from"]): Pick<ConsumerConfig, "deliver_policy" | "opt_start_seq"> =>
   typeof from === "object"
@@ -79,10 +91,11 @@ export const ensure = Effect.fnUntraced(function*(
     Session.told
   )
   if (found !== undefined) return yield* check(wanted, session, channel, stream, found)
-  const { ack_wait, from, max_ack_pending } = wanted
+  const { ack_wait, from, max_ack_pending, use } = wanted
   return yield* session.call(channel, `make ${what}`, (api) =>
     api.consumers.add(stream, {
       durable_name: name,
+      description: descriptionOf(use),
       ack_policy: "explicit",
       ack_wait,
       max_ack_pending,
@@ -91,7 +104,11 @@ export const ensure = Effect.fnUntraced(function*(
       // somebody else was quicker
       Effect.catchIf(
         (error) => error instanceof Session.ApiError && error.code === Session.consumerExists,
-        () => session.call(channel, `look up ${what}`, look)
+        () =>
+          Effect.flatMap(
+            session.call(channel, `look up ${what}`, look),
+            (other) => check(wanted, session, channel, stream, other)
+          )
       ),
       Session.told
     )
@@ -122,14 +139,15 @@ export const settingsNow = (
     )
 
 const check = Effect.fnUntraced(function*(
-  { given, name }: Wanted,
+  { given, name, use }: Wanted,
   session: Session.Session,
   channel: ChannelName,
   stream: string,
   found: ConsumerInfo
 ): Effect.fn.Return<ConsumerInfo, TransportError | Session.SessionOver> {
-  const { ack_policy, deliver_subject, filter_subject = channel } = found.config
+  const { ack_policy, deliver_subject, description, filter_subject = channel } = found.config
   const differences: ReadonlyArray<Difference> = [
+    { setting: "use", want: use, got: useOf(description) ?? use },
     { setting: "ack_policy", want: "explicit", got: ack_policy },
     { setting: "deliver_subject", want: "none", got: deliver_subject ?? "none" },
     { setting: "filter_subject", want: channel, got: filter_subject === "" ? channel : filter_subject }

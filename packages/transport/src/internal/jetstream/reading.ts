@@ -109,10 +109,11 @@ const durable = Effect.fnUntraced(function*(
   open: Open,
   channel: ChannelName,
   options: JetStream.ConsumerOptions,
+  use: consumers.Use,
   handlers: Handlers
 ) {
   const { ackWait = ground.group.ackWait, maxAckPending = ground.group.maxAckPending } = options
-  const wanted = yield* Effect.fromResult(consumers.make({ ...options, ackWait, maxAckPending }))
+  const wanted = yield* Effect.fromResult(consumers.make({ ...options, ackWait, maxAckPending }, use))
   const consumer = new Consumer({
     channel,
     wanted,
@@ -151,6 +152,7 @@ const grouped = Effect.fnUntraced(function*(
     open,
     channel,
     { name: names.token(queue), from: "new", ...(drainWhen === undefined ? {} : { drainWhen }) },
+    "queue group",
     {
       ackWhenAsked: true,
       onMalformed: onMalformed === undefined
@@ -170,7 +172,7 @@ const acknowledged = Effect.fnUntraced(function*(
   options: JetStream.ConsumerOptions
 ): Effect.fn.Return<JetStream.Consumer, TransportError, Scope.Scope> {
   const { onMalformed, onMissed } = options
-  const consumer = yield* durable(ground, open, channel, options, {
+  const consumer = yield* durable(ground, open, channel, options, "consumer", {
     ackWhenAsked: false,
     onMalformed: onMalformed === undefined ? undefined : (malformed, error) => {
       const { deliveryCount, epoch, frame, headers, id, position, sequence, storedMillis } = malformed
