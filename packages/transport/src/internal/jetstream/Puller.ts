@@ -20,10 +20,14 @@ export interface Options {
   readonly onOver: () => void
 }
 
-/** What the server is still to send for one request. */
+/**
+ * What the server is still to send for one request. Each has a subscription: the server answers several of them in turns, and
+ * nothing else says which one a message is for.
+ */
 interface Request {
   messages: number
   bytes: number
+  subscription: Subscription | undefined
 }
 
 const nanosPerMilli = 1_000_000
@@ -36,12 +40,9 @@ const overheadBytes = 256
 
 export class Puller {
   private readonly options: Options
-  private readonly inbox = createInbox()
   private readonly subject: string
-  private readonly subscription: Subscription | undefined
   private forget = () => {}
-  /** In the order they are answered in. */
-  private requests: Array<Request> = []
+  private readonly requests = new Set<Request>()
   private heardAt: number
   private isOver = false
 
@@ -50,14 +51,6 @@ export class Puller {
     const { consumer, now, session, stream } = options
     this.subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`
     this.heardAt = now()
-    this.subscription = session.subscribe(this.inbox, (error, message) => {
-      if (this.isOver) return
-      if (error !== null) return this.end()
-      if (message.reply === undefined || message.reply === "") this.onStatus(message)
-      else this.onMessage(new OfClient(message))
-    }, (...frame) => {
-      if (!this.isOver) this.onMessage(new OfChunk(...frame))
-    })
     this.forget = session.onEnd(() => this.end())
   }
 
@@ -70,31 +63,32 @@ export class Puller {
       batch -= request.messages
       maxBytes -= request.bytes
     }
-    const isIdle = this.requests.length === 0
+    const isIdle = this.requests.size === 0
     if (batch < 1 || maxBytes < 1 || (!isIdle && (batch < messages / 2 || maxBytes < bytes / 2))) return
     const { now, session } = this.options
     if (isIdle) this.heardAt = now()
-    this.requests.push({ messages: batch, bytes: maxBytes })
+    const inbox = createInbox()
+    this.subscribe(inbox, { messages: batch, bytes: maxBytes, subscription: undefined })
     const request = {
       batch,
       max_bytes: maxBytes,
       expires: expiresMillis * nanosPerMilli,
       idle_heartbeat: heartbeatMillis * nanosPerMilli
     }
-    session.publish(this.subject, JSON.stringify(request), { reply: this.inbox })
+    session.publish(this.subject, JSON.stringify(request), { reply: inbox })
   }
 
   /** Looks for answers that do not come. */
   check(): void {
-    if (this.isOver || this.requests.length === 0) return
+    if (this.isOver || this.requests.size === 0) return
     if (this.options.now() - this.heardAt > silentMillis) this.end()
   }
 
   /** Asks for no more, and takes what is on its way: succeeds when nothing more comes. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
-    const { subscription } = this
-    if (this.isOver || subscription === undefined) return Effect.void
-    return Effect.tryPromise(() => subscription.drain()).pipe(
+    if (this.isOver) return Effect.void
+    const subscriptions = Array.from(this.requests, ({ subscription }) => subscription?.drain())
+    return Effect.tryPromise(() => Promise.all(subscriptions)).pipe(
       Effect.raceFirst(this.options.session.whenOver),
       Effect.timeoutOption(Duration.millis(leaveMillis)),
       Effect.ignore,
@@ -107,23 +101,38 @@ export class Puller {
     if (this.isOver) return
     this.isOver = true
     this.forget()
-    this.subscription?.unsubscribe()
+    for (const request of this.requests) this.done(request)
   }
 
-  private onMessage(message: Incoming): void {
+  private subscribe(inbox: string, request: Request): void {
+    this.requests.add(request)
+    request.subscription = this.options.session.subscribe(inbox, (error, message) => {
+      if (!this.requests.has(request)) return
+      if (error !== null) return this.end()
+      if (message.reply === undefined || message.reply === "") this.onStatus(request, message)
+      else this.onMessage(request, new OfClient(message))
+    }, (...frame) => {
+      if (this.requests.has(request)) this.onMessage(request, new OfChunk(...frame))
+    })
+  }
+
+  /** Nothing more comes for it. */
+  private done(request: Request): void {
+    this.requests.delete(request)
+    request.subscription?.unsubscribe()
+  }
+
+  private onMessage(request: Request, message: Incoming): void {
     this.heardAt = this.options.now()
-    const request = this.requests[0]
-    if (request !== undefined) {
-      request.messages--
-      request.bytes -= message.data.byteLength + overheadBytes
-      if (request.messages === 0) this.requests.shift()
-    }
+    request.messages--
+    request.bytes -= message.data.byteLength + overheadBytes
+    if (request.messages === 0) this.done(request)
     this.options.onMessage(message)
     // not every message goes to the reader, who would come for more
-    if (this.requests.length === 0) this.options.onRoom(false)
+    if (this.requests.size === 0) this.options.onRoom(false)
   }
 
-  private onStatus({ headers }: Msg): void {
+  private onStatus(request: Request, { headers }: Msg): void {
     this.heardAt = this.options.now()
     const code = headers?.code ?? 0
     const description = headers?.description ?? ""
@@ -131,7 +140,7 @@ export class Puller {
     // no more messages, the time is over, or the next message is larger than what was left
     const full = code === 409 && /maxbytes/i.test(description)
     if (code === 404 || code === 408 || full || (code === 409 && /batch completed/i.test(description))) {
-      this.requests.shift()
+      this.done(request)
       this.options.onRoom(full)
     } else this.end()
   }
