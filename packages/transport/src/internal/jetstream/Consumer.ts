@@ -23,6 +23,7 @@ import type { JetStreamCounters } from "./counters.ts"
 import { Delivered } from "./Delivered.ts"
 import * as delivery from "./delivery.ts"
 import type { Incoming } from "./Incoming.ts"
+import { Pins } from "./Pins.ts"
 import { Puller } from "./Puller.ts"
 import type { Session, SessionOver } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -69,6 +70,7 @@ export class Consumer {
   private readonly acks: Acks
   /** Everything that was delivered here and is not settled, read or not. */
   private readonly held = new Map<number, Delivered>()
+  private readonly pins = new Pins()
   /** What was read and is acknowledged when the reader comes for more. */
   private taken: ReadonlyArray<Delivered> = []
   private readonly givenBack = new Set<number>()
@@ -185,7 +187,7 @@ export class Consumer {
     for (const delivery of deliveries) {
       const held = this.holding(delivery)
       if (held === undefined) continue
-      this.held.delete(held.sequence)
+      this.letGo(held)
       this.options.stats.acknowledged++
       this.acks.ack(held.subject, held)
     }
@@ -205,7 +207,7 @@ export class Consumer {
     for (const delivery of deliveries) {
       const held = this.holding(delivery)
       if (held === undefined) continue
-      this.held.delete(held.sequence)
+      this.letGo(held)
       if (this.options.exclusive) this.givenBack.add(held.sequence)
       this.options.stats.givenBack++
       // unsent, it comes when its lease is over
@@ -247,6 +249,12 @@ export class Consumer {
       )
     })
     return Effect.andThen(this.puller?.leave ?? Effect.void, giveBack)
+  }
+
+  /** It is nothing of this reader any more. */
+  private letGo(held: Delivered): void {
+    this.held.delete(held.sequence)
+    this.pins.release(held.pin)
   }
 
   /** What is here of a delivery; nothing when it is settled. */
@@ -326,9 +334,12 @@ export class Consumer {
         }
       }
     }
-    const frame = message.data
+    // of one that was lost, and has its number
+    if (held !== undefined) this.letGo(held)
+    const pin = this.pins.hold(message)
+    const frame = pin.message.data
     const decoded = TransportCodec.decode(frame)
-    const delivered = new Delivered(message, frame, Result.isSuccess(decoded) ? decoded.success : noView, meta)
+    const delivered = new Delivered(pin, Result.isSuccess(decoded) ? decoded.success : noView, meta)
     this.held.set(meta.sequence, delivered)
     if (Result.isSuccess(decoded)) return this.shelf.push(delivered)
     counters.malformed++
@@ -361,6 +372,7 @@ export class Consumer {
   /** The stream is another one: what was held is of no stream any more. */
   private forgetAll(): void {
     this.held.clear()
+    this.pins.clear()
     this.givenBack.clear()
     this.acks.clear()
     this.last = 0

@@ -3,7 +3,8 @@ import type { TransportCodec } from "@kps/idl"
 import type { Delivery } from "../../JetStream.ts"
 import type { Meta } from "./delivery.ts"
 import * as headers from "./headers.ts"
-import type { Headers, Incoming } from "./Incoming.ts"
+import type { Headers } from "./Incoming.ts"
+import type { Pin } from "./Pins.ts"
 
 export class Delivered implements Delivery {
   readonly payloads: ReadonlyArray<Uint8Array>
@@ -14,17 +15,18 @@ export class Delivered implements Delivery {
   /** Where it is acknowledged; another one when it was delivered again. */
   subject: string
   private readonly view: TransportCodec.View
-  private readonly message: Incoming
+  /** What it is held by. */
+  readonly pin: Pin
 
-  constructor(message: Incoming, frame: Uint8Array, view: TransportCodec.View, meta: Meta) {
-    this.message = message
-    this.frame = frame
+  constructor(pin: Pin, view: TransportCodec.View, meta: Meta) {
+    this.pin = pin
+    this.frame = pin.message.data
     this.view = view
     this.payloads = view.payloads
     this.sequence = meta.sequence
     this.storedMillis = meta.storedMillis
     this.deliveryCount = meta.count
-    this.subject = message.reply
+    this.subject = pin.message.reply
   }
 
   get timestampNanos(): bigint {
@@ -44,6 +46,6 @@ export class Delivered implements Delivery {
   }
 
   get headers(): Headers {
-    return this.message.headers
+    return this.pin.message.headers
   }
 }

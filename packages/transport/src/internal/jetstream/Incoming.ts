@@ -7,6 +7,8 @@ export interface Incoming {
   readonly reply: string
   readonly data: Uint8Array
   readonly headers: Headers
+  /** The same on memory of its own. */
+  readonly copied: () => Incoming
 }
 
 /** One that the client has read. */
@@ -30,6 +32,16 @@ export class OfClient implements Incoming {
       values.map((value) => [name, value] as const)
     )
   }
+
+  copied(): Incoming {
+    return apart(this.reply, this.data, this.headers)
+  }
+}
+
+/** One that is kept apart from what it was read in. */
+const apart = (reply: string, data: Uint8Array, headers: Headers): Incoming => {
+  const copy: Incoming = { reply, data: new Uint8Array(data), headers, copied: () => copy }
+  return copy
 }
 
 const textOf = (bytes: Uint8Array, start: number, end: number): string =>
@@ -58,5 +70,9 @@ export class OfChunk implements Incoming {
       const colon = line.indexOf(":")
       return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1).trim()] as const]
     })
+  }
+
+  copied(): Incoming {
+    return apart(this.reply, this.data, this.headers)
   }
 }

@@ -14,6 +14,7 @@ import type { Notices } from "../Notices.ts"
 import { Attachment } from "./Attachment.ts"
 import * as delivery from "./delivery.ts"
 import type { Incoming } from "./Incoming.ts"
+import { Pins } from "./Pins.ts"
 import { Puller } from "./Puller.ts"
 import { type Session, type SessionOver, told } from "./Session.ts"
 import type { Sessions } from "./Sessions.ts"
@@ -48,6 +49,7 @@ export class Ordered {
   readonly shelf: Shelf<Came>
   readonly attachment: Attachment
   private readonly options: Options
+  private readonly pins = new Pins()
   private puller: Puller | undefined
   private session: Session | undefined
   private consumer: { readonly stream: string; readonly name: string } | undefined
@@ -77,6 +79,8 @@ export class Ordered {
       },
       onTaken: (items) => {
         options.counters.received += items.length
+        // all that was here
+        this.pins.clear()
       }
     })
   }
@@ -154,10 +158,12 @@ export class Ordered {
     }
     this.last = meta.sequence
     if (meta.sequence > this.until) return this.finishWhenDone()
-    const frame = message.data
+    const pin = this.pins.hold(message)
+    const frame = pin.message.data
     const decoded = TransportCodec.decode(frame)
     if (Result.isSuccess(decoded)) this.shelf.push({ message: decoded.success, byteLength: frame.byteLength })
     else {
+      this.pins.release(pin)
       counters.malformed++
       const reason = new MalformedFrame({ channel, byteLength: frame.byteLength, cause: decoded.failure })
       notices.onMalformed(new TransportError({ reason }), frame)
