@@ -482,7 +482,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })
       const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
-      yield* transport.subscription(channel, { queue: "group" })
+      const _group = yield* transport.subscription(channel, { queue: "group" })
       yield* jetStream.consumer(channel, { name: "egress" })
       const errors = [
         yield* Effect.flip(Effect.scoped(jetStream.consumer(channel, { name: "group" }))),
