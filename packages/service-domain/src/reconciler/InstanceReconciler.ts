@@ -56,6 +56,9 @@ const healthyMillis = 30_000
 /** How long a connector that is reached by address may be away until that is an alert. */
 const patience = "3 seconds"
 
+/** How often it is looked whether the lease is had again. */
+const notHeld = "100 millis"
+
 /** A change is seldom alone. */
 const settle = "20 millis"
 
@@ -72,7 +75,7 @@ const backoff = (failures: number): Effect.Effect<Duration.Duration> =>
  *
  * **Details**
  *
- * Acts only while `isHeld`: what runs on after its lease was lost would talk over its successor.
+ * Tells the connector nothing while it is not `isHeld`: it may be another process's by then.
  *
  * @category running
  * @since 0.1.0
@@ -194,7 +197,11 @@ const telling = Effect.fnUntraced(function*(
 ): Effect.fn.Return<never> {
   let failures = 0
   while (true) {
-    if (!isHeld()) return yield* Effect.never
+    // What is not held may be another process's by now: it is found out.
+    if (!isHeld()) {
+      yield* Effect.sleep(notHeld)
+      continue
+    }
     state.changed.closeUnsafe()
     const error = yield* Effect.match(conversation.apply, { onSuccess: () => undefined, onFailure: (error) => error })
     if (error === undefined) {

@@ -156,7 +156,8 @@ export class InstanceState {
         direction,
         channel,
         subscribed: this.saysRunning ? this.present && (this.present.get(id)?.subscribed ?? false) : undefined,
-        cause: this.causes.get(id)
+        // It may have recovered since it was told.
+        cause: this.present?.get(id)?.subscribed === true ? undefined : this.causes.get(id)
       })),
       discovered: Array.from(this.present?.values() ?? []).flatMap((stream): ReadonlyArray<DiscoveredStream> =>
         !stream.discovered || wanted.has(stream.id) ? [] : [{

@@ -1,9 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import { ConnectorClient } from "@kps/client"
 import { Bucket, Lease, Sessions } from "@kps/server"
+import * as JetStreamBuckets from "@kps/server/JetStreamBuckets"
+import { NatsTransport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { connect } from "@nats-io/transport-node"
-import { Effect, Exit, Layer, Option, Scope } from "effect"
+import { Context, Effect, Equal, Exit, Layer, Option, Scope } from "effect"
 import { vi } from "vitest"
 import * as Documents from "../../src/documents/Documents.ts"
 import * as EventHistory from "../../src/events/EventHistory.ts"
@@ -135,7 +137,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       yield* alert("streamRefused", "HEALTHY")
     }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
 
-  it.effect("runs an instance in one of two processes on a store, and in the other one when that ends", () =>
+  it.effect("runs an instance in one of two processes on a store, and in the other one when that is silent or ends", () =>
     Effect.gen(function*() {
       yield* seed
       const buckets = yield* Layer.build(Bucket.layerMemory)
@@ -161,11 +163,20 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       yield* until(idle.view, (view) => view?.status === "STANDBY")
       assert.deepStrictEqual((yield* alerts).map(({ properties }) => properties?.["name"]), [])
 
-      yield* first.end
-      assert.isFalse(isAlive(pid!))
+      // as the others do with one of which they hear nothing any more
+      const bucket = Context.get(buckets, Bucket.Buckets).open("leases")
+      const [held] = yield* bucket.list("lease.>")
+      const [, session] = /"session":"([^"]+)"/.exec(new TextDecoder().decode(held?.value)) ?? []
+      yield* bucket.remove(`session.sd-1.${session}`)
       const { pid: next } = (yield* until(second.view, isRunning))!
+      yield* until(first.view, (view) => view?.status === "STANDBY")
+      assert.isFalse(isAlive(pid!))
       assert.isTrue(isAlive(next!))
+
       yield* second.end
+      assert.isFalse(isAlive(next!))
+      yield* until(first.view, isRunning)
+      yield* first.end
       yield* idle.end
     }).pipe(Effect.scoped, Effect.provide(store)))
 
@@ -245,3 +256,41 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       Effect.provide(store)
     ))
 })
+
+layer(NatsServer.layer({ jetstream: true }), { excludeTestServices: true })(
+  NatsServer.suiteName("Reconciler, with leases in JetStream"),
+  (it) => {
+    it.effect("keeps a connector running while the broker is away for longer than the lease lives", () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.NatsServer
+        const sessions = Sessions.layer({ instance: "sd-1", timeToLive: "300 millis" })
+        const leases = Lease.layer.pipe(
+          Layer.provide(sessions),
+          Layer.provide(JetStreamBuckets.layer()),
+          Layer.provide(NatsTransport.layer({ servers: [server.url] }))
+        )
+        yield* Effect.gen(function*() {
+          const all = yield* Documents.Documents
+          const lease = yield* Lease.Lease
+          yield* seed
+          const before = yield* until(instance(), isRunning)
+          const token = yield* lease.holder("connectorInstance.i-1")
+          yield* server.kill()
+          yield* Effect.sleep("2 seconds")
+          yield* server.restart
+          yield* until(
+            Effect.option(lease.holder("connectorInstance.i-1")),
+            (holder) => Option.isSome(holder) && Option.isSome(holder.value) && !Equal.equals(holder.value, token)
+          )
+          yield* all.delete("connectorStream", "s-in")
+          const after = yield* until(instance(), (view) => view?.streams.length === 1 && isRunning(view))
+
+          assert.strictEqual(after?.pid, before?.pid)
+          assert.strictEqual(after?.restarts, 0)
+        }).pipe(
+          Effect.provide(reconciler({ connectors: command(natsConnector) })),
+          Effect.provide(Layer.mergeAll(Documents.layerMemory, EventHistory.layerMemory(), leases))
+        )
+      }))
+  }
+)
