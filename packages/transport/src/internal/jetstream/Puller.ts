@@ -87,8 +87,9 @@ export class Puller {
   /** Asks for no more, and takes what is on its way: succeeds when nothing more comes. */
   readonly leave: Effect.Effect<void> = Effect.suspend(() => {
     if (this.isOver) return Effect.void
-    const subscriptions = Array.from(this.requests, ({ subscription }) => subscription?.drain())
-    return Effect.tryPromise(() => Promise.all(subscriptions)).pipe(
+    const drained = () =>
+      Promise.all(Array.from(this.requests, ({ subscription }) => subscription?.drain() ?? Promise.resolve()))
+    return Effect.tryPromise(drained).pipe(
       Effect.raceFirst(this.options.session.whenOver),
       Effect.timeoutOption(Duration.millis(leaveMillis)),
       Effect.ignore,
