@@ -8,9 +8,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
+import { again, answered, type Client } from "../internal/onConnection.ts"
 import { DocumentError, Unavailable } from "./DocumentError.ts"
 import * as jetStreamBucket from "./internal/jetStreamBucket.ts"
 import * as largeValue from "./internal/largeValue.ts"
@@ -28,9 +28,6 @@ export interface Options {
   /** How long an append is tried while there is no answer. Default: 5 seconds. */
   readonly timeout?: Duration.Input
 }
-
-/** How long a broken thread is let alone before it is taken up again. */
-const again = Schedule.spaced("200 millis")
 
 /**
  * Layer of the journal, over the connection of the NATS transport.
@@ -54,24 +51,13 @@ export const layer = (options: Options = {}): Layer.Layer<Journal, never, NatsCo
       /** Which objects the values lead to, as far as is known. */
       const objects = new Map<string, string>()
 
-      const fail = (operation: string, cause: unknown) =>
-        new DocumentError({ reason: new Unavailable({ operation, cause }) })
-
-      /** Until there is an answer: a broker that is restarted meanwhile is waited for. */
+      const persisting = answered(
+        connection,
+        timeout,
+        (operation, cause) => new DocumentError({ reason: new Unavailable({ operation, cause }) })
+      )
       const persist = <A>(operation: string, use: (bucket: jetStreamBucket.Bucket) => Promise<A>) =>
-        Effect.flatMap(connection.current, (client) =>
-          Effect.tryPromise({
-            try: () => open(client).then(use),
-            catch: (cause) => fail(operation, cause)
-          })).pipe(
-            Effect.timeout("2 seconds"),
-            Effect.mapError((cause) => fail(operation, cause)),
-            Effect.retry({ schedule: again, times: 10_000 }),
-            Effect.timeoutOrElse({
-              duration: timeout,
-              orElse: () => Effect.fail(fail(operation, new Error("the broker gives no answer")))
-            })
-          )
+        persisting(operation, (client) => open(client).then(use))
 
       /** An entry with its value; none when that was overwritten meanwhile: a later entry comes. */
       const resolve = (bucket: jetStreamBucket.Bucket, entry: Entry): Effect.Effect<Option.Option<Entry>, unknown> => {
@@ -87,7 +73,7 @@ export const layer = (options: Options = {}): Layer.Layer<Journal, never, NatsCo
         )
       }
 
-      const follow = (client: jetStreamBucket.Client): Stream.Stream<News, unknown> =>
+      const follow = (client: Client): Stream.Stream<News, unknown> =>
         Stream.unwrap(Effect.gen(function*() {
           const bucket = yield* Effect.tryPromise(() => open(client))
           const news = yield* Effect.acquireRelease(

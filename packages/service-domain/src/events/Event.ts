@@ -36,7 +36,9 @@ export const Event = Schema.Struct({
   state: Schema.optionalKey(Schema.String),
   message: Schema.optionalKey(Schema.String),
   /** `/serviceDomain:<id>/project:<id>/connectorInstance:<id>/connectorStream:<id>`, as far as it goes. */
-  path: Schema.String,
+  path: Schema.String.check(
+    Schema.isPattern(/^\/[^\s]{0,999}$/u, { expected: "a path that begins with \"/\", of at most 1,000 characters" })
+  ),
   /** `name` is what kind of alert or status it is; what else there is to know is there too, as text. */
   properties: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** When it happened, in ISO 8601. Given by the store unless it is there. */

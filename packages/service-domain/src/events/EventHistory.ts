@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { randomUUID } from "node:crypto"
+import { createHash } from "node:crypto"
 import { type Event, isWithin } from "./Event.ts"
 
 /**
@@ -51,13 +51,13 @@ export interface Query {
 }
 
 /**
- * How much is kept of the events with one path, type and name.
+ * How much is kept.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Bounds {
-  /** The oldest go first. Default: 100. */
+  /** Of the events with one path, type and name: the oldest go first. Default: 100. */
   readonly maxEvents?: number
   /** Default: 7 days. */
   readonly maxAge?: Duration.Input
@@ -68,9 +68,8 @@ export interface Bounds {
  *
  * **Details**
  *
- * Whoever scrapes a connector adds what is new: an event that says the same as the newest one of its path, type and name
- * (`properties.name`), with the same timestamp, is the same event and is not added again, so that a scrape can be added
- * as it is. Several processes on one store have one history.
+ * An event without an id gets one that is made of all that it says. So one that is added again, by this process or another,
+ * is there once: a scrape can be added as it is. Several processes on one store have one history.
  *
  * @category services
  * @since 0.1.0
@@ -145,26 +144,29 @@ const hasKeys = (event: Event, keys: Readonly<Record<string, string>>): boolean 
   })
 
 /**
- * An event with an id and a time.
+ * An event that is kept: it has an id and a time.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Kept = Event & { readonly id: string; readonly timestamp: string }
+
+/**
+ * An event with an id and a time: now, unless it has one.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const complete = (event: Event): Effect.Effect<Event & { readonly id: string; readonly timestamp: string }> =>
-  Effect.map(Clock.currentTimeMillis, (millis) => ({
-    ...event,
-    id: event.id ?? randomUUID(),
-    timestamp: event.timestamp ?? new Date(millis).toISOString()
-  }))
+export const complete = (event: Event): Effect.Effect<Kept> =>
+  Effect.map(Clock.currentTimeMillis, (millis) => {
+    const timed = { ...event, timestamp: event.timestamp ?? new Date(millis).toISOString() }
+    return { ...timed, id: event.id ?? createHash("sha256").update(JSON.stringify(sorted(timed))).digest("hex").slice(0, 32) }
+  })
 
-/**
- * Whether two events of one path, type and name are one and the same.
- *
- * @category matching
- * @since 0.1.0
- */
-export const isSame = (a: Event, b: Event): boolean =>
-  a.timestamp === b.timestamp && a.state === b.state && a.severity === b.severity && a.message === b.message
+const sorted = (value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : 1).map(([key, item]) => [key, sorted(item)])
+    : value
 
 /**
  * Layer that keeps events in this process, and forgets them with the layer.
@@ -178,7 +180,7 @@ export const layerMemory = (bounds: Bounds = {}): Layer.Layer<EventHistory> =>
     Effect.sync(() => {
       const { maxAge = "7 days", maxEvents = 100 } = bounds
       const maxAgeMillis = Duration.toMillis(maxAge)
-      const shelves = new Map<string, Array<Event & { readonly id: string }>>()
+      const shelves = new Map<string, Array<Kept>>()
       const all = Effect.map(Clock.currentTimeMillis, (now) =>
         [...shelves.values()].flat().filter((event) => now - timeOf(event) <= maxAgeMillis))
       const query: EventHistory["Service"]["query"] = (query) =>
@@ -190,11 +192,11 @@ export const layerMemory = (bounds: Bounds = {}): Layer.Layer<EventHistory> =>
               const subject = subjectOf(event)
               const shelf = shelves.get(subject) ?? []
               shelves.set(subject, shelf)
-              const same = shelf.find((other) => other.id === complete.id || isSame(other, complete))
-              if (same === undefined) shelf.push(complete)
-              else if (same.id === complete.id) shelf[shelf.indexOf(same)] = complete
+              const same = shelf.findIndex(({ id }) => id === complete.id)
+              if (same === -1) shelf.push(complete)
+              else shelf[same] = complete
               if (shelf.length > maxEvents) shelf.shift()
-              return { id: same?.id ?? complete.id }
+              return { id: complete.id }
             })),
         query,
         current: (asked) => Effect.map(query(asked), newest)

@@ -2,12 +2,11 @@
 import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream"
 import { Kvm, type KvWatchEntry } from "@nats-io/kv"
 import { Objm } from "@nats-io/obj"
-import { headers, type NatsConnection as Client } from "@nats-io/transport-node"
+import { headers } from "@nats-io/transport-node"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { type Client, perConnection } from "../../internal/onConnection.ts"
 import type { Entry, News } from "../Journal.ts"
-
-export type { Client }
 
 export interface Bucket {
   /** The revision of the change; none if another one came first. The same id twice is one change. */
@@ -31,19 +30,8 @@ const wrongLastSequence = 10_071
 const maxOrphanAgeMillis = 3_600_000
 
 /** Opens a bucket on a connection, and makes it if it is not there; once for each connection. */
-export const open = (name: string, replicas: number): (client: Client) => Promise<Bucket> => {
-  // A connection that broke is another object when it is back.
-  const opened = new WeakMap<Client, Promise<Bucket>>()
-  return (client) => {
-    const known = opened.get(client)
-    if (known !== undefined) return known
-    const made = make(client, name, replicas)
-    opened.set(client, made)
-    // what failed is tried again by the next one
-    made.catch(() => opened.delete(client))
-    return made
-  }
-}
+export const open = (name: string, replicas: number): (client: Client) => Promise<Bucket> =>
+  perConnection((client) => make(client, name, replicas))
 
 const make = async (client: Client, name: string, replicas: number): Promise<Bucket> => {
   const [kv, manager] = await Promise.all([
@@ -71,12 +59,15 @@ const make = async (client: Client, name: string, replicas: number): Promise<Buc
       )
     },
     follow: async () => {
-      const { state } = await manager.streams.info(`KV_${name}`)
+      const stream = `KV_${name}`
+      const { state } = await manager.streams.info(stream)
+      // what is there may end before the last change: markers of deletions can be removed
+      const last = state.messages === 0 ? null : await manager.streams.getMessage(stream, { last_by_subj: `$KV.${name}.>` })
       const watch = await kv.watch({ key: ">" })
       const entries = Stream.fromAsyncIterable(watch, (cause) => cause)
       return {
         stop: () => watch.stop(),
-        items: state.messages === 0
+        items: last === null
           ? Stream.concat(
             Stream.succeed<News>({ _tag: "Loaded", entries: [], revision: state.last_seq }),
             Stream.map(entries, changed)
@@ -84,7 +75,7 @@ const make = async (client: Client, name: string, replicas: number): Promise<Buc
           : Stream.mapAccum(
             entries,
             (): Array<Entry> | undefined => [],
-            (loading, entry) => load(loading, entry, state)
+            (loading, entry) => load(loading, entry, last.seq, state.last_seq)
           )
       }
     },
@@ -111,14 +102,20 @@ const toEntry = ({ key, operation, revision, value }: KvWatchEntry): Entry => ({
 
 const changed = (entry: KvWatchEntry): News => ({ _tag: "Changed", entry: toEntry(entry) })
 
-/** Collects what is there until nothing more is waiting; then each change by itself. */
+/**
+ * Collects what is there up to the last change that was there at the beginning, or one that came in its place; then each
+ * change by itself. How many are still to come is not looked at: where changes replace each other nats-server 2.9 counts
+ * them wrong.
+ */
 const load = (
   loading: Array<Entry> | undefined,
   entry: KvWatchEntry,
-  { last_seq }: { readonly last_seq: number }
+  until: number,
+  last: number
 ): readonly [Array<Entry> | undefined, ReadonlyArray<News>] => {
   if (loading === undefined) return [undefined, [changed(entry)]]
   loading.push(toEntry(entry))
-  if (entry.delta !== 0) return [loading, []]
-  return [undefined, [{ _tag: "Loaded", entries: loading, revision: Math.max(last_seq, entry.revision) }]]
+  return entry.revision < until
+    ? [loading, []]
+    : [undefined, [{ _tag: "Loaded", entries: loading, revision: Math.max(last, entry.revision) }]]
 }
