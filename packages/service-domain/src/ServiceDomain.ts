@@ -23,7 +23,8 @@ import * as NatsBroker from "./broker/NatsBroker.ts"
 import type { DocumentError } from "./documents/DocumentError.ts"
 import * as Documents from "./documents/Documents.ts"
 import * as JetStreamJournal from "./documents/JetStreamJournal.ts"
-import * as EventHistory from "./events/EventHistory.ts"
+import type * as EventHistory from "./events/EventHistory.ts"
+import * as JetStreamEventHistory from "./events/JetStreamEventHistory.ts"
 import * as Operator from "./operator/Operator.ts"
 import type * as Pipeline from "./pipelines/Pipeline.ts"
 import type { ConnectorTargets } from "./reconciler/ConnectorTarget.ts"
@@ -165,7 +166,7 @@ const foreign = Object.fromEntries(
  * Several processes may be given one broker: they have one store and one service domain, each serves the REST API, and each
  * connector instance and each pipeline is run by one of them. When one of them dies, even by SIGKILL, the connectors that it
  * has started are ended, and the others take over what it ran after `leaseTimeToLive`; one that is started again goes on
- * from what is stored. A broker that is given and away is waited for. Events are kept by each process for itself.
+ * from what is stored. A broker that is given and away is waited for.
  *
  * Connectors get the environment of this process; with a nats-server of its own, without credentials for others.
  *
@@ -190,7 +191,7 @@ export const layer = (
   }))
   const layerStore = Layer.mergeAll(
     Documents.layer().pipe(Layer.provide(JetStreamJournal.layer({ replicas: options.replicas ?? 1 }))),
-    EventHistory.layerMemory()
+    JetStreamEventHistory.layer({ replicas: options.replicas ?? 1 })
   )
   const layerWork = Layer.unwrap(Effect.gen(function*() {
     const { id: serviceDomain } = yield* ServiceDomain

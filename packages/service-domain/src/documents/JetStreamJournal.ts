@@ -83,15 +83,16 @@ export const layer = (options: Options = {}): Layer.Layer<Journal, never, NatsCo
           return news.items.pipe(
             Stream.mapEffect((item) =>
               item._tag === "Changed"
-                ? Effect.map(resolve(bucket, item.entry), (entry): ReadonlyArray<News> =>
-                  Option.isNone(entry) ? [] : [{ _tag: "Changed", entry: entry.value }])
+                ? Effect.map(
+                  resolve(bucket, item.entry),
+                  (entry): ReadonlyArray<News> => Option.isNone(entry) ? [] : [{ _tag: "Changed", entry: entry.value }]
+                )
                 : Effect.gen(function*() {
                   objects.clear()
-                  const entries = yield* Effect.forEach(item.entries, (entry) =>
-                    resolve(bucket, entry), { concurrency: 8 })
-                  yield* Effect.ignore(Effect.tryPromise(() =>
-                    bucket.sweepObjects(new Set(objects.values()))
-                  ))
+                  const entries = yield* Effect.forEach(item.entries, (entry) => resolve(bucket, entry), {
+                    concurrency: 8
+                  })
+                  yield* Effect.ignore(Effect.tryPromise(() => bucket.sweepObjects(new Set(objects.values()))))
                   return [{ ...item, entries: entries.flatMap(Option.toArray) }]
                 })
             ),

@@ -160,7 +160,10 @@ export type Kept = Event & { readonly id: string; readonly timestamp: string }
 export const complete = (event: Event): Effect.Effect<Kept> =>
   Effect.map(Clock.currentTimeMillis, (millis) => {
     const timed = { ...event, timestamp: event.timestamp ?? new Date(millis).toISOString() }
-    return { ...timed, id: event.id ?? createHash("sha256").update(JSON.stringify(sorted(timed))).digest("hex").slice(0, 32) }
+    return {
+      ...timed,
+      id: event.id ?? createHash("sha256").update(JSON.stringify(sorted(timed))).digest("hex").slice(0, 32)
+    }
   })
 
 const sorted = (value: unknown): unknown =>

@@ -74,7 +74,12 @@ export const layer = (
     Effect.map(NatsConnection.NatsConnection, (connection) => {
       const { maxAge = "7 days", maxBytes = 268_435_456, maxEvents = 100, prefix = "kps", replicas = 1 } = options
       const open = perConnection((client) =>
-        eventStream.open(client, { name: `${prefix}-events`, replicas, maxAgeMillis: Duration.toMillis(maxAge), maxBytes })
+        eventStream.open(client, {
+          name: `${prefix}-events`,
+          replicas,
+          maxAgeMillis: Duration.toMillis(maxAge),
+          maxBytes
+        })
       )
       const persist = answered(
         connection,

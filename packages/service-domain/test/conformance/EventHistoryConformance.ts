@@ -6,9 +6,13 @@ import * as EventHistory from "../../src/events/EventHistory.ts"
 
 /** A history as several processes have it. `fresh` is another, empty one. */
 export class Histories extends Context.Service<Histories, {
-  readonly fresh: (bounds?: EventHistory.Bounds) => Effect.Effect<{
-    readonly process: Effect.Effect<EventHistory.EventHistory["Service"], never, Scope.Scope>
-  }, never, Scope.Scope>
+  readonly fresh: (bounds?: EventHistory.Bounds) => Effect.Effect<
+    {
+      readonly process: Effect.Effect<EventHistory.EventHistory["Service"], never, Scope.Scope>
+    },
+    never,
+    Scope.Scope
+  >
 }>()("test/Histories") {}
 
 const process = (bounds: EventHistory.Bounds = {}) =>

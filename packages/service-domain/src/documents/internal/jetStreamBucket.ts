@@ -62,7 +62,9 @@ const make = async (client: Client, name: string, replicas: number): Promise<Buc
       const stream = `KV_${name}`
       const { state } = await manager.streams.info(stream)
       // what is there may end before the last change: markers of deletions can be removed
-      const last = state.messages === 0 ? null : await manager.streams.getMessage(stream, { last_by_subj: `$KV.${name}.>` })
+      const last = state.messages === 0
+        ? null
+        : await manager.streams.getMessage(stream, { last_by_subj: `$KV.${name}.>` })
       const watch = await kv.watch({ key: ">" })
       const entries = Stream.fromAsyncIterable(watch, (cause) => cause)
       return {

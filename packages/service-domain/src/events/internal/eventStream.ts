@@ -1,8 +1,9 @@
 /** The promise edge of the broker's client: a stream with a subject for each event, which has the event that came last. */
 import {
+  type Consumer,
   DiscardPolicy,
-  JetStreamApiError,
   jetstream,
+  JetStreamApiError,
   jetstreamManager,
   RetentionPolicy,
   StorageType
@@ -33,7 +34,10 @@ const patienceMillis = 1_500
 
 const streamNameInUse = 10_058
 
-export const open = async (client: Client, { maxAgeMillis, maxBytes, name, replicas }: Limits): Promise<EventStream> => {
+export const open = async (
+  client: Client,
+  { maxAgeMillis, maxBytes, name, replicas }: Limits
+): Promise<EventStream> => {
   const manager = await jetstreamManager(client)
   const js = jetstream(client)
   await manager.streams.info(name).catch(() =>
@@ -56,18 +60,19 @@ export const open = async (client: Client, { maxAgeMillis, maxBytes, name, repli
     put: (subject, event) => js.publish(`${name}.${subject}`, event).then(() => undefined),
     read: async (filter) => {
       const consumer = await js.consumers.get(name, { filter_subjects: `${name}.${filter}` })
-      const events: Array<Uint8Array> = []
-      let left = (await consumer.info()).num_pending
-      while (left > 0) {
-        const before = events.length
-        const messages = await consumer.fetch({ max_messages: Math.min(batch, left), expires: patienceMillis })
-        for await (const { data } of messages) events.push(data)
-        if (events.length === before) break
-        left -= events.length - before
-      }
+      const events = await take(consumer, (await consumer.info()).num_pending)
       await consumer.delete()
       return events
     },
     trim: (filter, keep) => manager.streams.purge(name, { filter: `${name}.${filter}`, keep }).then(() => undefined)
   }
+}
+
+/** So many events, or as many as there are yet. */
+const take = async (consumer: Consumer, count: number): Promise<ReadonlyArray<Uint8Array>> => {
+  if (count <= 0) return []
+  const messages = await consumer.fetch({ max_messages: Math.min(batch, count), expires: patienceMillis })
+  const events: Array<Uint8Array> = []
+  for await (const { data } of messages) events.push(data)
+  return events.length === 0 ? events : [...events, ...await take(consumer, count - events.length)]
 }
