@@ -2,6 +2,7 @@
  * Egress to a JetStream stream of an outside broker: confirmed, and stored once within its duplicate window.
  */
 import { Delivery } from "@kps/connector"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import {
   type BrokerError,
@@ -18,6 +19,8 @@ export interface Options {
   readonly subject: string
   /** What another stream would store is refused. */
   readonly stream: string | undefined
+  /** For how long the stream knows the id of a message, in milliseconds; 0: it does not look at ids. */
+  readonly duplicateWindowMillis: number
 }
 
 /** How long a message may go unanswered. */
@@ -35,7 +38,7 @@ const codes = {
  *
  * What the stream does not take of a batch is tried again, behind what it took.
  */
-export const make = ({ session, stream, subject }: Options): Delivery.Sink<BrokerError> => {
+export const make = ({ duplicateWindowMillis, session, stream, subject }: Options): Delivery.Sink<BrokerError> => {
   const deliver = Effect.fnUntraced(function*(
     batch: ReadonlyArray<Delivery.Outgoing>
   ): Effect.fn.Return<Delivery.Outcome<BrokerError>, BrokerError> {
@@ -78,8 +81,8 @@ export const make = ({ session, stream, subject }: Options): Delivery.Sink<Broke
     return Delivery.failed(failed.toSorted((a, b) => a.index - b.index))
   })
   return Delivery.sinkPartial<BrokerError, never>({
-    // as long as the stream's duplicate window is
-    idempotent: true,
+    idempotent: duplicateWindowMillis > 0,
+    ...duplicateWindowMillis > 0 ? { remembers: Duration.millis(duplicateWindowMillis) } : {},
     deliver,
     check: Effect.asVoid(session)
   })

@@ -42,8 +42,8 @@ const roundingMillis = 1
 const nanosPerMilli = 1_000_000
 /** How long a message may be held by a process that gives no sign of it. */
 const ackWaitMillis = 30_000
-/** A consumer whose reader is gone is forgotten after so long. */
-const inactiveMillis = 30_000
+/** A consumer whose reader is gone, or waits for a slow pipeline, is forgotten after so long. */
+const inactiveMillis = 300_000
 
 /** Tells of messages that were removed between two that were read. */
 const watchGaps = (options: Options, stream: string, after: number, gaps: Gaps.Gaps) => {

@@ -105,8 +105,15 @@ const egress = Effect.fnUntraced(function*(
   const outside = yield* (yield* Brokers).get(broker, credentials)
   if (jetstream !== undefined) {
     const session = sessionOf(broker, outside)
-    yield* JetStreamSession.streamOf(yield* session, subject, jetstream.stream)
-    return JetStreamEgress.make({ session, subject, stream: jetstream.stream })
+    const opened = yield* session
+    const stream = yield* JetStreamSession.streamOf(opened, subject, jetstream.stream)
+    const { config } = yield* JetStreamSession.infoOf(opened, stream)
+    return JetStreamEgress.make({
+      session,
+      subject,
+      stream: jetstream.stream,
+      duplicateWindowMillis: config.duplicate_window / 1_000_000
+    })
   }
   yield* outside.connected
   yield* Effect.logDebug("ready to publish outside")

@@ -130,6 +130,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const code = message.headers?.code ?? 0
     const text = message.headers?.description ?? ""
     if (code === 100) return
+    if (code === 503) return failed("it is not there any more, or has no leader now")
     if (code !== 404 && code !== 408 && !(code === 409 && /max\s?bytes/i.test(text))) return failed(`${text} (${code})`)
     const left = (name: string) => Number(message.headers?.get(name) ?? "0") || 0
     asked -= left("Nats-Pending-Messages")

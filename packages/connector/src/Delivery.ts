@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Array from "effect/Array"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
@@ -187,6 +188,8 @@ export const failed = <E>(items: ReadonlyArray<{ readonly index: number; readonl
 export interface Sink<out E, out R = never> {
   /** Whether giving the same `id` twice has the effect of giving it once. */
   readonly idempotent: boolean
+  /** Of an idempotent sink: for how long the outside knows an id. Given again later it has its effect twice. Default: for ever. */
+  readonly remembers?: Duration.Input
   readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<Outcome<E>, E, R>
   /**
    * Fails while outside could not be given anything: so that a lost outside shows though nothing flows. Run every
@@ -205,6 +208,7 @@ export interface Sink<out E, out R = never> {
  */
 export const sink = <E, R>(options: {
   readonly idempotent: boolean
+  readonly remembers?: Duration.Input
   readonly deliver: (batch: Array.NonEmptyReadonlyArray<Outgoing>) => Effect.Effect<void, E, R>
   readonly check?: Effect.Effect<void, E, R>
 }): Sink<E, R> => ({ ...options, deliver: (batch) => Effect.as(options.deliver(batch), delivered) })

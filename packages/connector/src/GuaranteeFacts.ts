@@ -70,6 +70,8 @@ export const Egress = Schema.Struct({
   direction: Schema.Literal("EGRESS"),
   /** What the sink says of itself. */
   idempotent: Schema.Boolean,
+  /** For how long an idempotent sink knows an id, in milliseconds. Absent: for ever. */
+  remembersMillis: Schema.optionalKey(Schema.Finite),
   /** Absent: core NATS, or the memory of a process; nothing stores the channel. */
   stored: Schema.optionalKey(Stored),
   /** How the broker keeps its consumer. Absent where nothing stores the channel, and while that is not known. */

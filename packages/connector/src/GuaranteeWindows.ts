@@ -204,9 +204,17 @@ const ingressDuplicates = (facts: Ingress): ReadonlyArray<Window> => {
 }
 
 const egressDuplicates = (facts: Egress): ReadonlyArray<Window> => {
-  const { consumer, horizonMillis, idempotent, leased, stored } = facts
+  const { consumer, horizonMillis, idempotent, leased, remembersMillis, stored } = facts
   const redelivered = stored !== undefined && !idempotent
   return [
+    ...(idempotent && remembersMillis !== undefined
+      ? [window(
+        "forgotten",
+        `what the outside took and is given again more than ${
+          duration(remembersMillis)
+        } later, such as after an outage: it knows an id for so long`
+      )]
+      : []),
     ...(idempotent ? [] : [window(
       "retries",
       `what of a batch of up to ${

@@ -196,6 +196,7 @@ export const bind = <S, C, E extends Tagged, R>(
   }
   const sink = (self: Sink<E, R>): Sink<E, Scope.Scope> => ({
     idempotent: self.idempotent,
+    ...(self.remembers === undefined ? {} : { remembers: self.remembers }),
     deliver: (batch) => effect(self.deliver(batch)),
     ...(self.check === undefined ? {} : { check: effect(self.check) })
   })

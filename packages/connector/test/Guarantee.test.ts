@@ -108,6 +108,22 @@ describe("Connector.guarantee", () => {
     assert.include(duplicates.map(({ what }) => what).join(), "the duplicate window of 2 s")
   })
 
+  it("names how long an idempotent sink knows an id, where that is not for ever", () => {
+    const strict = egress.findLast(({ idempotent, ordering, stored }) =>
+      idempotent && ordering === "strict" && stored?.storage === "file"
+    )!
+    const { duplicates, level } = Connector.guarantee({ ...strict, remembersMillis: 2_000 })
+
+    assert.strictEqual(level, "effectively-once")
+    assert.deepStrictEqual(duplicates.map(({ id }) => id), ["forgotten"])
+    assert.include(duplicates[0]!.what, "more than 2 s later")
+    assert.deepStrictEqual(Connector.guarantee(strict).duplicates, [])
+    assert.notInclude(
+      Connector.guarantee({ ...strict, idempotent: false, remembersMillis: 2_000 }).duplicates.map(({ id }) => id),
+      "forgotten"
+    )
+  })
+
   it("shows durations and sizes with one unit", () => {
     assert.deepStrictEqual(
       [0, 250, 1_000, 1_500, 90_000, 120_000, 604_800_000, Infinity].map(Guarantee.duration),

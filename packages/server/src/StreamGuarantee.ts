@@ -5,6 +5,7 @@
  */
 import type { Connector, Delivery, Guarantee } from "@kps/connector"
 import { type Channel, JetStream, Transport, type TransportError } from "@kps/transport"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -106,11 +107,12 @@ const sources = { Lossy: "lossy", Acknowledged: "acknowledged", Resumable: "resu
  * @since 0.1.0
  */
 export const ofSink = (
-  { idempotent }: Delivery.Sink<Connector.Tagged, Scope.Scope>,
+  { idempotent, remembers }: Delivery.Sink<Connector.Tagged, Scope.Scope>,
   { deadLetters, delivery: { from, horizonMillis, ordering }, failures, leased }: Around
 ): Ends => ({
   direction: "EGRESS",
   idempotent,
+  ...remembers === undefined ? {} : { remembersMillis: Duration.toMillis(remembers) },
   from,
   ordering,
   horizonMillis: Number.isFinite(horizonMillis) ? horizonMillis : null,

@@ -107,7 +107,8 @@ export const windowRows: ReadonlyArray<string> = (() => {
   const settled = [...settings.flatMap(([, into, out]) => [into, out]), {
     ...other,
     from: "new" as const,
-    drops: ["Stale"]
+    drops: ["Stale"],
+    remembersMillis: 120_000
   }]
   const words = new Map<string, Set<string>>()
   for (const facts of [...all, ...settled]) {

@@ -11,8 +11,11 @@ import {
   suiteName
 } from "@kps/transport/testing/NatsServer"
 import { jetstream, jetstreamManager, type StreamConfig } from "@nats-io/jetstream"
-import { Effect, Layer, Logger } from "effect"
+import { Array, Duration, Effect, Layer, Logger } from "effect"
 import * as App from "../src/App.ts"
+import * as Client from "../src/Client.ts"
+import * as JetStreamEgress from "../src/JetStreamEgress.ts"
+import * as JetStreamSession from "../src/JetStreamSession.ts"
 import * as LogLevels from "../src/LogLevels.ts"
 import { alerts, clientAt, collect, collectChannel, frame, natsClient, stream, subscribed, until } from "./support.ts"
 
@@ -48,16 +51,14 @@ const outsideWorld = Effect.fnUntraced(function*(config: Partial<StreamConfig> =
       consumers,
       /** Publishes texts from one number to another, confirmed. */
       send: (from: number, to: number, subject = "plant.a") =>
-        Effect.promise(() =>
-          Promise.all(Array.from({ length: to - from + 1 }, (_, i) => js.publish(subject, `${from + i}`)))
-        ),
+        Effect.promise(() => Promise.all(numbers(from, to).map((text) => js.publish(subject, text)))),
       add: Effect.promise(() => streams.add({ name: "PLANT", subjects: ["plant.>"], storage: "file", ...config }))
     }
   })
   return { outside, connect }
 })
 
-const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => `${from + i}`)
+const numbers = (from: number, to: number) => Array.range(from, to).map(String)
 
 const comes = (channel: ReadonlyArray<string>, count: number) =>
   until(`${count} on the channel`, Effect.sync(() => channel.length >= count))
@@ -247,6 +248,39 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector, JetStream outs
         assert.deepStrictEqual(channel, numbers(1, 100))
         yield* client.setPayload([])
       }).pipe(Effect.scoped), 60_000)
+
+    it.effect(
+      "stores a payload once that goes out twice, and says for how long that is so",
+      () =>
+        Effect.gen(function*() {
+          const { connect, outside } = yield* outsideWorld({ duplicate_window: 5_000_000_000 })
+          const { add, streams } = yield* connect
+          yield* add
+          const broker = outside.url
+          const client = yield* Client.connect({ broker, name: "test", credentials: undefined, secret: undefined })
+          const session = yield* JetStreamSession.open(broker, client)
+          const once = { session: Effect.succeed(session), subject: "plant.out" }
+          const sink = JetStreamEgress.make({ ...once, stream: "PLANT", duplicateWindowMillis: 5_000 })
+          const outgoing = (n: number) => ({
+            id: `id-${n}`,
+            payload: new TextEncoder().encode(`${n}`),
+            timestamp: 0n,
+            attempt: 1
+          })
+          const batch = Array.map(Array.range(1, 100), outgoing)
+          assert.deepStrictEqual(yield* sink.deliver(batch), { failed: [] })
+          assert.deepStrictEqual(yield* sink.deliver(batch), { failed: [] })
+
+          const { state } = yield* Effect.promise(() => streams.info("PLANT"))
+          assert.strictEqual(state.messages, 100)
+          assert.deepStrictEqual([sink.idempotent, sink.remembers], [true, Duration.seconds(5)])
+          const elsewhere = JetStreamEgress.make({ ...once, stream: "OTHER", duplicateWindowMillis: 0 })
+          const { failed } = yield* elsewhere.deliver([outgoing(101)])
+          assert.deepStrictEqual(failed.map(({ error }) => error._tag), ["StreamUnfit"])
+          assert.deepStrictEqual([elsewhere.idempotent, elsewhere.remembers], [false, undefined])
+        }).pipe(Effect.scoped),
+      60_000
+    )
 
     it.effect(
       "stores what goes out once, tries again what the stream is too full for, and waits for a stream",
