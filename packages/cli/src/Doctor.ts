@@ -106,7 +106,7 @@ const duplicateWindow: Check = ({ streams, told }) => {
     problem: `it knows the id of a message for ${
       duration(settings.duplicateWindowMillis)
     }, and one that fails is tried for ${duration(horizon)}: what is published again after that is stored twice`,
-    advice: `raise the window: NATS_JS_DUPLICATE_WINDOW="${duration(horizon).replace(" min", " minutes")}" or more`
+    advice: `raise the window: NATS_JS_DUPLICATE_WINDOW="${horizon / 1_000} seconds" or more`
   }))
 }
 

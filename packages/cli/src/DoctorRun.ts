@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Guarantees from "./Guarantees.ts"
 import * as NatsLayer from "./NatsLayer.ts"
 import type { Observed, ObservedConsumer, ObservedMonitor, ObservedStream } from "./Observed.ts"
@@ -21,7 +22,7 @@ import { NotReadable } from "./Report.ts"
 
 const nanosPerMilli = 1_000_000
 
-/** So many streams are looked at, and so many of the last messages of each. */
+/** So many streams, and consumers of one, are looked at, and so many of the last messages of each. */
 const most = { streams: 1_000, messages: 10 } as const
 
 const patience = 10_000
@@ -32,14 +33,11 @@ const limit = (value: number | undefined): number | null => value !== undefined 
 const read = <A>(what: string, ask: () => Promise<A>): Effect.Effect<A, NotReadable> =>
   Effect.tryPromise({ try: ask, catch: (cause) => new NotReadable({ what, cause }) })
 
-const all = async <A>(lister: AsyncIterable<A>, upTo: number): Promise<ReadonlyArray<A>> => {
-  const found: Array<A> = []
-  for await (const one of lister) {
-    found.push(one)
-    if (found.length === upTo) break
-  }
-  return found
-}
+const all = <A>(what: string, lister: AsyncIterable<A>): Effect.Effect<ReadonlyArray<A>, NotReadable> =>
+  Stream.fromAsyncIterable(lister, (cause) => new NotReadable({ what, cause })).pipe(
+    Stream.take(most.streams),
+    Stream.runCollect
+  )
 
 const consumerOf = ({ ack_floor, config, name, num_ack_pending, num_pending }: ConsumerInfo): ObservedConsumer => ({
   name,
@@ -49,21 +47,33 @@ const consumerOf = ({ ack_floor, config, name, num_ack_pending, num_pending }: C
 })
 
 /** The largest of the last messages. */
-const largest = async (manager: JetStreamManager, { config: { name }, state }: StreamInfo): Promise<number> => {
-  const from = Math.max(state.first_seq, state.last_seq - most.messages + 1)
-  const sequences = Array.from({ length: Math.max(0, state.last_seq - from + 1) }, (_, i) => from + i)
-  const sizes = await Promise.all(
-    // one that is gone meanwhile is not large
-    sequences.map((seq) => manager.streams.getMessage(name, { seq }).then((found) => found?.data.length ?? 0, () => 0))
+const largest = (
+  manager: JetStreamManager,
+  { config: { name }, state: { first_seq, last_seq } }: StreamInfo
+): Effect.Effect<number> => {
+  const from = Math.max(first_seq, last_seq - most.messages + 1)
+  const sequences = Array.from({ length: Math.max(0, last_seq - from + 1) }, (_, i) => from + i)
+  const sizeOf = (seq: number) =>
+    Effect.match(Effect.tryPromise(() => manager.streams.getMessage(name, { seq })), {
+      // one that is gone meanwhile is not large
+      onFailure: () => 0,
+      onSuccess: (found) => found?.data.length ?? 0
+    })
+  return Effect.map(
+    Effect.forEach(sequences, sizeOf, { concurrency: most.messages }),
+    (sizes) => Math.max(0, ...sizes)
   )
-  return Math.max(0, ...sizes)
 }
 
-const streamOf = async (manager: JetStreamManager, info: StreamInfo): Promise<ObservedStream> => {
+const streamOf = Effect.fnUntraced(function*(
+  manager: JetStreamManager,
+  info: StreamInfo
+): Effect.fn.Return<ObservedStream, NotReadable> {
   const { config, state } = info
   const { name } = config
   const isBucket = name.startsWith("KV_") || name.startsWith("OBJ_")
   const maxAge = limit(config.max_age)
+  const consumers = isBucket ? [] : yield* all(`the consumers of stream ${name}`, manager.consumers.list(name))
   return {
     name,
     isBucket,
@@ -82,10 +92,10 @@ const streamOf = async (manager: JetStreamManager, info: StreamInfo): Promise<Ob
     bytes: state.bytes,
     firstSequence: state.first_seq,
     firstMillis: Date.parse(state.first_ts),
-    largestBytes: isBucket ? 0 : await largest(manager, info),
-    consumers: isBucket ? [] : (await all(manager.consumers.list(name), most.streams)).map(consumerOf)
+    largestBytes: isBucket ? 0 : yield* largest(manager, info),
+    consumers: consumers.map(consumerOf)
   }
-}
+})
 
 const Varz = Schema.Struct({ now: Schema.String, connections: Schema.Int, max_connections: Schema.Int })
 
@@ -171,12 +181,8 @@ export const observe = Effect.fnUntraced(function*(options: {
   if (!server.jetstream) return { ...base, stores: [], streams: [], replicas: new Map(), told: options.told }
   const manager = yield* read("JetStream", () => jetstreamManager(client, { timeout: patience, checkAPI: false }))
   const account = yield* read("the account's limits", () => manager.getAccountInfo())
-  const infos = yield* read("the streams", () => all(manager.streams.list(), most.streams))
-  const streams = yield* Effect.forEach(
-    infos,
-    (info) => read(`stream ${info.config.name}`, () => streamOf(manager, info)),
-    { concurrency: 8 }
-  )
+  const infos = yield* all("the streams", manager.streams.list())
+  const streams = yield* Effect.forEach(infos, (info) => streamOf(manager, info), { concurrency: 8 })
   // Looking at a bucket makes it.
   const sharing = streams.some(({ name }) => name === `KV_${options.prefix}-leases`)
     ? yield* shared
