@@ -93,21 +93,36 @@ const memory: Check = ({ streams }) =>
 /** An item is tried for so long, where no connector said otherwise, in milliseconds. */
 const usualHorizonMillis = 60_000
 
+const millisOf = (one: Explained, key: string): number | undefined => {
+  const value = facts(one)?.[key]
+  return typeof value === "number" ? value : undefined
+}
+
 const duplicateWindow: Check = ({ streams, told }) => {
-  const horizons = told.flatMap((one) => {
-    const horizon = facts(one)?.["horizonMillis"]
-    return typeof horizon === "number" ? [horizon] : []
-  })
+  const horizons = told.flatMap((one) => millisOf(one, "horizonMillis") ?? [])
   const horizon = Math.max(...(horizons.length === 0 ? [usualHorizonMillis] : horizons))
-  return streams.filter(({ isBucket, settings }) => !isBucket && settings.duplicateWindowMillis < horizon).map((
-    { name, settings }
-  ) => ({
-    subject: `stream ${name}`,
-    problem: `it knows the id of a message for ${
-      duration(settings.duplicateWindowMillis)
-    }, and one that fails is tried for ${duration(horizon)}: what is published again after that is stored twice`,
-    advice: `raise the window: NATS_JS_DUPLICATE_WINDOW="${horizon / 1_000} seconds" or more`
-  }))
+  return [
+    ...streams.filter(({ isBucket, settings }) => !isBucket && settings.duplicateWindowMillis < horizon).map((
+      { name, settings }
+    ) => ({
+      subject: `stream ${name}`,
+      problem: `it knows the id of a message for ${
+        duration(settings.duplicateWindowMillis)
+      }, and one that fails is tried for ${duration(horizon)}: what is published again after that is stored twice`,
+      advice: `raise the window: NATS_JS_DUPLICATE_WINDOW="${horizon / 1_000} seconds" or more`
+    })),
+    ...told.flatMap((one) => {
+      const remembers = millisOf(one, "remembersMillis")
+      const tried = millisOf(one, "horizonMillis")
+      return remembers === undefined || tried === undefined || remembers >= tried ? [] : [{
+        subject: `stream ${one.id} of connector ${one.connectorId}`,
+        problem: `its outside knows the id of an item for ${duration(remembers)}, and one that fails is tried for ${
+          duration(tried)
+        }: what it took before that and is given again has its effect twice`,
+        advice: `let the outside know ids for longer, or try items for less time (KPS_DELIVERY="horizon=SECONDS")`
+      }]
+    })
+  ]
 }
 
 /** Of the consumer in a stream's facts. */

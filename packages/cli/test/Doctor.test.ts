@@ -270,6 +270,22 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
       )
     }), 60_000)
 
+  it.live(
+    "warns of an outside that knows ids for less time than what fails is tried for",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const of2s = told({ idempotent: true, remembersMillis: 2_000, horizonMillis: 60_000 })
+        const of2min = told({ idempotent: true, remembersMillis: 120_000, horizonMillis: 60_000 })
+
+        assert.deepStrictEqual(of("duplicate-window", yield* observe(server.url, { told: [of2s] })), [
+          "stream out of connector c-1: its outside knows the id of an item for 2 s, and one that fails is tried for 1 min: what it took before that and is given again has its effect twice"
+        ])
+        assert.deepStrictEqual(of("duplicate-window", yield* observe(server.url, { told: [of2min] })), [])
+      }),
+    60_000
+  )
+
   it.live("warns of an ack wait that is shorter than the p99 of the sink", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })
