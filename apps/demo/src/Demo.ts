@@ -1,13 +1,10 @@
 /**
- * The main job: brokers, the connector, the platform's part, and messages through all of it.
+ * The main job: an outside broker, `kps up` of the samples, and messages through all of it.
  */
-import { ConnectorClient } from "@kps/client"
-import { JetStreamTransport, NatsTransport } from "@kps/transport"
-import { Cause, Clock, Console, Effect, Exit, Layer } from "effect"
+import { Cause, Clock, Console, Effect, Exit } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as ConnectorProcess from "./ConnectorProcess.ts"
 import * as Crash from "./Crash.ts"
 import * as Envelope from "./Envelope.ts"
 import { Gate } from "./Gate.ts"
@@ -15,17 +12,16 @@ import * as Guard from "./Guard.ts"
 import * as Journal from "./Journal.ts"
 import * as LiveView from "./LiveView.ts"
 import * as Load from "./Load.ts"
+import * as LocalKps from "./LocalKps.ts"
 import * as NatsServer from "./NatsServer.ts"
 import { describe, type Options, type Transport } from "./Options.ts"
 import * as Outside from "./Outside.ts"
-import * as Pipeline from "./Pipeline.ts"
 import * as Platform from "./Platform.ts"
 import * as Report from "./Report.ts"
 import * as Screen from "./Screen.ts"
 import { Signals } from "./Signals.ts"
 import * as Source from "./Source.ts"
 import * as StoredOutside from "./StoredOutside.ts"
-import * as StoredPipeline from "./StoredPipeline.ts"
 import { Traffic } from "./Traffic.ts"
 import type * as View from "./View.ts"
 
@@ -40,8 +36,8 @@ const frameOverheadBytes = 32
 
 /** All that runs, and the way the messages take. */
 interface Running {
-  readonly connector: ConnectorProcess.ConnectorProcess
-  readonly pipeline: Pipeline.Pipeline
+  readonly kps: LocalKps.LocalKps
+  readonly platform: Platform.Platform
   readonly route: Load.Route
   readonly maxLineBytes: number
   readonly sending: Outside.Outside["sending"]
@@ -51,45 +47,27 @@ interface Running {
 
 const nowMicros = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos / 1_000n))
 
-/** The pipeline on the platform's broker. */
-const startPipeline = (transport: Transport, url: string) => {
-  const options = { servers: [url], name: "demo-pipeline" }
-  return transport === "core"
-    ? Effect.flatMap(Layer.build(NatsTransport.layer(options)), (context) => Effect.provide(Pipeline.start, context))
-    : Effect.flatMap(
-      Layer.build(JetStreamTransport.layer(options)),
-      (context) => Effect.provide(StoredPipeline.start, context)
-    )
-}
-
 const start = Effect.fnUntraced(function*(traffic: Traffic, transport: Transport, command: string, folder: string) {
   const jetstream = transport === "jetstream"
-  const [platformServer, outsideServer] = yield* Effect.all([
-    NatsServer.start({ name: "platform nats-server", folder, command, jetstream, tell: Console.log }),
-    NatsServer.start({ name: "outside nats-server", folder, command, jetstream, tell: Console.log })
-  ], { concurrency: 2 })
-  const [connector, pipeline, outside] = yield* Effect.all([
-    ConnectorProcess.start({ folder, brokerUrl: platformServer.url, transport }),
-    startPipeline(transport, platformServer.url),
-    (jetstream ? StoredOutside.make : Outside.make)(
-      outsideServer.url,
-      (data, atMicros) => traffic.receive(data, atMicros)
-    )
-  ], { concurrency: 3 })
-  const client = yield* Layer.build(ConnectorClient.layer({
-    endpoint: `127.0.0.1:${connector.port}`,
-    connectorId: ConnectorProcess.connectorId
-  }))
-  const platform = yield* Platform.start({ outsideUrl: outsideServer.url, transport }).pipe(
-    Effect.provide(client),
-    Effect.raceFirst(connector.watch)
+  const outsideServer = yield* NatsServer.start({
+    name: "outside nats-server",
+    folder,
+    command,
+    jetstream,
+    tell: Console.log
+  })
+  const outside = yield* (jetstream ? StoredOutside.make : Outside.make)(
+    outsideServer.url,
+    (data, atMicros) => traffic.receive(data, atMicros)
   )
-  const platformUp = () => platformServer.pid() !== undefined && pipeline.isConnected()
+  const kps = yield* LocalKps.start({ folder, outsideUrl: outsideServer.url, transport })
+  const platform = yield* Effect.raceFirst(Platform.start(kps), kps.watch)
+  const platformUp = () => platform.isConnected()
   const outsideUp = () => outsideServer.pid() !== undefined && outside.isConnected()
-  const maxBytes = Math.min(outside.maxPayloadBytes, pipeline.maxFrameBytes() - frameOverheadBytes)
+  const maxBytes = Math.min(outside.maxPayloadBytes, platform.maxPayloadBytes - frameOverheadBytes)
   const running: Running = {
-    connector,
-    pipeline,
+    kps,
+    platform,
     route: {
       traffic,
       gate: new Gate({
@@ -111,11 +89,15 @@ const start = Effect.fnUntraced(function*(traffic: Traffic, transport: Transport
       streams: platform.streams(),
       alerts: platform.alerts()
     })),
-    processes: () => [
-      { name: "platform broker", up: platformUp(), pid: platformServer.pid(), port: platformServer.port },
-      { name: "outside broker", up: outsideUp(), pid: outsideServer.pid(), port: outsideServer.port },
-      { name: "connector", up: connector.pid() !== undefined, pid: connector.pid(), port: connector.port }
-    ]
+    processes: () => {
+      const connector = platform.connector()
+      return [
+        { name: "kps", up: true, pid: kps.pid, port: Number(new URL(kps.url).port) },
+        { name: "platform broker", up: platformUp(), pid: platform.broker.pid(), port: platform.broker.port },
+        { name: "outside broker", up: outsideUp(), pid: outsideServer.pid(), port: outsideServer.port },
+        { name: "connector", up: connector.pid !== undefined, pid: connector.pid, port: connector.port ?? 0 }
+      ]
+    }
   }
   return running
 })
@@ -140,7 +122,7 @@ const showStatus = Effect.fnUntraced(function*({ route, snapshot }: Running) {
 const isEndless = ({ input, once }: Options): boolean => once === undefined && input._tag === "Generated"
 
 /** Sends until all is sent or the demo is told to end, and waits for what is under way. True: it was told to end. */
-const carry = Effect.fnUntraced(function*(options: Options, { maxLineBytes, route }: Running) {
+const carry = Effect.fnUntraced(function*(options: Options, { maxLineBytes, platform, route }: Running) {
   const signals = yield* Signals
   yield* Effect.forkScoped(Load.settle(route))
   const stopped = yield* Load.send(Source.items(options.input, maxLineBytes), route, options).pipe(
@@ -156,6 +138,8 @@ const carry = Effect.fnUntraced(function*(options: Options, { maxLineBytes, rout
     Effect.raceFirst(stopped ? patience : Effect.andThen(signals.stop, patience)),
     Effect.raceFirst(signals.hurry)
   )
+  // for the summary
+  yield* Effect.timeoutOption(platform.ask, "2 seconds")
   return stopped
 })
 
@@ -202,7 +186,7 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
     )
     if (running === undefined) return true
     started = { running, atMicros: yield* nowMicros }
-    return yield* Effect.raceFirst(carryAndShow(options, running), running.connector.watch)
+    return yield* Effect.raceFirst(carryAndShow(options, running), running.kps.watch)
   })
   const result = yield* session.pipe(
     Effect.raceFirst(Crash.watch),
@@ -218,9 +202,8 @@ export const run = Effect.fn("Demo.run")(function*(options: Options): Effect.fn.
   if (folder !== undefined) yield* isWell ? remove(folder) : Console.log(`the logs are kept in ${folder}`)
   if (started !== undefined) {
     const seconds = ((yield* nowMicros) - started.atMicros) / 1e6
-    const { maxLineBytes, pipeline, sending } = started.running
-    const counted = { received: pipeline.received(), republished: pipeline.republished() }
-    for (const line of Report.summary(traffic, { seconds, pipeline: counted, maxLineBytes, sending })) {
+    const { maxLineBytes, platform, sending } = started.running
+    for (const line of Report.summary(traffic, { seconds, pipeline: platform.counted(), maxLineBytes, sending })) {
       yield* Console.log(line)
     }
   }

@@ -50,9 +50,11 @@ export const help = `Runs a connector with real messages through it, on this mac
 
   npm start -- [--once N] [--rate R] [--input FILE] [--transport T] [--plain]
 
-Two nats-servers are started (the platform's transport and the outside world), and the NATS connector as a process of
-its own. Messages go out to the subject nats_in, through the connector to a pipeline that echoes them, and through the
+A nats-server is started for the outside world, and "kps up" for the documents in samples/nats: the platform with a
+nats-server of its own, its REST API, the NATS connector as a process and a data pipeline with a function. Messages go
+out to the subject nats_in, through the connector to the pipeline, which sends on what it gets, and through the
 connector again to nats_out, where they are counted. Ctrl-C ends it: what is under way is waited for, then summed up.
+"npm run kps -- top" and its like look into it: the output says how.
 
   --once N      send N messages, wait until they are out, and end (1 to ${maxOnce})
   --rate R      messages a second at most, ${minRate} to ${maxRate}
@@ -73,8 +75,8 @@ all the same is counted.
 
 With --transport jetstream: the sender resends what the outside broker has not confirmed, with the same message id; the
 connector reads by sequence, keeps its place with the channel in JetStream, and writes outside with message ids; the
-pipeline acknowledges what it has passed on. Kill -9 any of the processes, their pids are shown: each is started again
-on its port and its store, and goes on where it was. Sending goes on while the outside broker is there.
+pipeline acknowledges what it has passed on. Kill -9 the connector or either nats-server, their pids are shown: each is
+started again with its store, and goes on where it was. Sending goes on while the outside broker is there.
 
 On a terminal it shows a live view: totals, latencies, messages of the last minute, processes, streams, alerts and what
 happened last. Elsewhere, in the background, with TERM=dumb or CI set, or when lines are typed in (--input -), it writes

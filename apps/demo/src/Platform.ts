@@ -1,151 +1,237 @@
 /**
- * The platform's part: says what the connector should run, and asks it how it is.
+ * How the platform is: asked of its REST API, again and again.
  */
-import { ConnectorClient } from "@kps/client"
-import { type EventPayload, Severity, State, StreamDirection } from "@kps/idl"
-import { Clock, Console, Effect, Schedule, Schema } from "effect"
+import { Event, EventHistory, type OperatorViews } from "@kps/service-domain"
+import { Api } from "@kps/service-domain/Api"
+import { OperatorApi } from "@kps/service-domain/OperatorApi"
+import { connect, type NatsConnection } from "@nats-io/transport-node"
+import { Clock, Console, Effect, Schedule, Schema, Stream } from "effect"
 import type { Scope } from "effect"
-import type { Transport } from "./Options.ts"
-import { subjectIn, subjectOut } from "./Outside.ts"
-import { egressChannel, ingressChannel } from "./Pipeline.ts"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { LocalKps } from "./LocalKps.ts"
 import * as Report from "./Report.ts"
 
-/** The stream of the documentation and its twin for the way back. */
-export const streamIds = ["natsconnectorstream-in", "natsconnectorstream-out"] as const
-
-/** How often the connector is asked, and how often while a stream does not run. */
+/** How often it is asked, and how often while something does not run. */
 const askEvery = "1 second"
 const askEveryInTrouble = "250 millis"
 
-/** The connector does not run what it was asked to. */
+/** What is to run does not. */
 export class PlatformFailed extends Schema.TaggedError<PlatformFailed>("demo/Platform/PlatformFailed")(
   "PlatformFailed",
-  { cause: Schema.Defect() }
+  { problem: Schema.String }
 ) {
   override get message(): string {
-    return `the streams do not start: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    return `the streams do not start: ${this.problem}`
   }
 }
 
 export interface Platform {
-  /** Whether all streams ran when the connector was last asked. */
+  /** Whether streams and pipeline ran when it was last asked. */
   readonly streamsRunning: () => boolean
   /** When that was asked. */
   readonly askedAtMicros: () => number
   readonly streams: () => ReadonlyArray<Report.StreamView>
   readonly alerts: () => ReadonlyArray<Report.AlertView>
+  /** Processes of the platform; a pid is undefined while there is none. */
+  readonly broker: { readonly port: number; readonly pid: () => number | undefined }
+  readonly connector: () => { readonly pid: number | undefined; readonly port: number | undefined }
+  /** Whether the platform's broker takes connections, as a client of our own sees it. */
+  readonly isConnected: () => boolean
+  /** The largest message that it takes. */
+  readonly maxPayloadBytes: number
+  /** What the pipeline took and put out, when it was last asked. */
+  readonly counted: () => { readonly received: number; readonly republished: number }
+  /** Asks now. */
+  readonly ask: Effect.Effect<void>
 }
 
-const wanted = (
-  outsideUrl: string,
-  transport: Transport
-): Parameters<ConnectorClient.ConnectorClient["Service"]["setPayload"]>[0] => {
-  const stream = (
-    id: string,
-    direction: StreamDirection,
-    transportChannel: string,
-    subject: string,
-    jetstream: Readonly<Record<string, string>>
-  ) => ({
-    object: {
-      case: "stream",
-      value: {
-        id,
-        direction,
-        transportChannel,
-        metadata: { subject, broker: outsideUrl, ...transport === "jetstream" ? { jetstream: { ...jetstream } } : {} }
+const isWell = ({ instances, pipelines }: OperatorViews.Overview) =>
+  instances.length > 0 && pipelines.length > 0 &&
+  instances.every(({ status, streams }) =>
+    status === "RUNNING" && streams.every(({ subscribed }) => subscribed === true)
+  ) &&
+  pipelines.every(({ status }) => status === "RUNNING")
+
+const problemOf = ({ instances, pipelines }: OperatorViews.Overview) =>
+  [
+    ...instances.map(({ cause, name, status }) => `${name} is ${status}${cause === undefined ? "" : ` (${cause})`}`),
+    ...pipelines.map(({ cause, name, status }) => `${name} is ${status}${cause === undefined ? "" : ` (${cause})`}`)
+  ].join(", ")
+
+/** The id of the stream that an event is about; empty: it is about more than one. */
+const streamIdOf = ({ path }: Event.Event) => /\/connectorStream:([^/]+)/.exec(path)?.[1] ?? ""
+
+const nameOf = ({ properties }: Event.Event) => properties?.["name"] ?? ""
+
+const viewsOf = (overview: OperatorViews.Overview, events: ReadonlyArray<Event.Event>) => {
+  const known = overview.instances.flatMap(({ streams }) => streams)
+  const newest = EventHistory.newest(events)
+  const streams = known.map(({ id, name, subscribed }): Report.StreamView => ({
+    id: name,
+    running: subscribed,
+    status: newest.find((event) => event.type === "STATUS" && streamIdOf(event) === id)?.properties?.["name"]
+  }))
+  // one that is cleared has the state HEALTHY
+  const alerts = newest.filter(({ state, type }) => type === "ALERT" && state !== "HEALTHY").map(
+    (event): Report.Alert => {
+      const { message = "", properties, severity = "" } = event
+      const error = properties?.["ErrorMessage"] ?? ""
+      const streamId = streamIdOf(event)
+      return {
+        name: nameOf(event),
+        streamId: known.find(({ id }) => id === streamId)?.name ?? streamId,
+        severity,
+        message: error === "" || message.includes(error) ? message : `${message}: ${error}`
       }
     }
-  } as const)
-  return [
-    { object: { case: "config", value: { metadata: { log_level: "INFO" } } } },
-    stream(streamIds[0], StreamDirection.INGRESS, ingressChannel, subjectIn, { read: "resumable" }),
-    stream(streamIds[1], StreamDirection.EGRESS, egressChannel, subjectOut, {})
-  ]
-}
-
-const severityNames: Readonly<Record<number, string>> = {
-  [Severity.INFO]: "INFO",
-  [Severity.WARNING]: "WARNING",
-  [Severity.CRITICAL]: "CRITICAL"
-}
-
-/** Alerts that are not cleared; a cleared one is shown for a while with the state HEALTHY. */
-const alertsOf = (events: ReadonlyArray<EventPayload>): ReadonlyArray<Report.Alert> =>
-  events.flatMap(({ object }) => {
-    if (object.case !== "alert" || object.value.state === State.HEALTHY) return []
-    const { id, message, metadata, severity, streamId } = object.value
-    const error = metadata?.["ErrorMessage"]
-    return [{
-      name: id,
-      streamId,
-      severity: severityNames[severity] ?? `severity ${severity}`,
-      message: typeof error === "string" && error !== "" ? `${message}: ${error}` : message
-    }]
-  })
-
-const statusesOf = (events: ReadonlyArray<EventPayload>, streamId: string): string | undefined => {
-  const names = events.flatMap(({ object }) =>
-    object.case === "status" && object.value.streamId === streamId ? [object.value.id] : []
   )
-  return names.length === 0 ? undefined : names.join(", ")
+  return { streams, alerts }
+}
+
+const readPid = (folder: string): number | undefined => {
+  const file = join(folder, "nats.pid")
+  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0
+  return pid > 0 ? pid : undefined
+}
+
+/** A connection that says whether the broker is there. */
+const watched = Effect.fnUntraced(function*(url: string) {
+  const fail = (cause: unknown) => new PlatformFailed({ problem: `cannot connect to ${url}: ${String(cause)}` })
+  const connection = yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () =>
+        connect({
+          servers: url,
+          name: "demo-watch",
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 100,
+          pingInterval: 5_000
+        }),
+      catch: fail
+    }),
+    (connection: NatsConnection) => Effect.promise(() => connection.close())
+  )
+  let connected = true
+  yield* Stream.fromAsyncIterable(connection.status(), fail).pipe(
+    Stream.runForEach(({ type }) =>
+      Effect.sync(() => {
+        if (type === "disconnect") connected = false
+        if (type === "reconnect") connected = true
+      })
+    ),
+    Effect.orDie,
+    Effect.forkScoped
+  )
+  return { isConnected: () => connected, maxPayloadBytes: connection.info?.max_payload ?? 0 }
+})
+
+const clientsOf = ({ token, url }: LocalKps) => {
+  const options = { baseUrl: url, transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token)) }
+  return Effect.all([HttpApiClient.make(Api, options), HttpApiClient.make(OperatorApi, options)]).pipe(
+    Effect.provide(FetchHttpClient.layer)
+  )
 }
 
 /**
- * Sets config and streams, succeeds when all of them run, and asks the connector for streams and events from then on.
- * Streams that come or go and alerts that are raised or cleared are told on standard output.
+ * Succeeds when all streams and the pipeline run, and asks for them and for events from then on. Streams that come or go,
+ * alerts that are raised or cleared, and processes that are new are told on standard output.
  */
 export const start = Effect.fnUntraced(function*(
-  options: { readonly outsideUrl: string; readonly transport: Transport }
-): Effect.fn.Return<Platform, PlatformFailed, ConnectorClient.ConnectorClient | Scope.Scope> {
-  const client = yield* ConnectorClient.ConnectorClient
+  kps: LocalKps
+): Effect.fn.Return<Platform, PlatformFailed, Scope.Scope> {
   const clock = yield* Clock.Clock
+  const [{ events }, { operator }] = yield* clientsOf(kps)
+  const overview = operator.overview({ query: {} })
+
+  let last: OperatorViews.Overview | undefined
+  const first = yield* overview.pipe(
+    Effect.tap((now) => Effect.sync(() => last = now)),
+    Effect.repeat({ schedule: Schedule.spaced("100 millis"), until: isWell }),
+    Effect.mapError((cause) => new PlatformFailed({ problem: String(cause) })),
+    Effect.timeoutOrElse({
+      duration: "60 seconds",
+      orElse: () => Effect.fail(new PlatformFailed({ problem: last === undefined ? "no answer" : problemOf(last) }))
+    })
+  )
+  let now = first
   let askedAt = Number.NEGATIVE_INFINITY
-  let streams: ReadonlyArray<Report.StreamView> = streamIds.map((id) => ({
-    id,
-    running: undefined,
-    status: undefined
-  }))
+  let streams: ReadonlyArray<Report.StreamView> = []
   let alerts: ReadonlyArray<Report.AlertView> = []
   let answered = true
-  const running = () => streams.every((stream) => stream.running === true)
+  let told = ""
+  const running = () => answered && isWell(now)
+  const [instance] = first.instances
+  const connector = () => {
+    const { endpoint, pid } = now.instances[0] ?? {}
+    return { pid, port: endpoint === undefined ? undefined : Number(endpoint.split(":").at(-1)) }
+  }
 
-  const see = (now: ReadonlyArray<Report.StreamView>, nowAlerts: ReadonlyArray<Report.AlertView>) => {
-    const changes = [...Report.streamChanges(streams, now), ...Report.alertChanges(alerts, nowAlerts)]
-    streams = now
+  const see = (nowStreams: ReadonlyArray<Report.StreamView>, nowAlerts: ReadonlyArray<Report.AlertView>) => {
+    const changes = [...Report.streamChanges(streams, nowStreams), ...Report.alertChanges(alerts, nowAlerts)]
+    streams = nowStreams
     alerts = nowAlerts
     return Effect.forEach(changes, (line) => Console.log(line), { discard: true })
   }
+  const tellConnector = Effect.suspend(() => {
+    const { pid, port } = connector()
+    const line = pid === undefined || port === undefined ? "" : `connector: pid ${pid}, port ${port}`
+    if (line === told) return Effect.void
+    const before = told
+    told = line
+    if (line === "") return Console.log("connector: ended, started again soon")
+    return Effect.andThen(
+      Console.log(line),
+      before === ""
+        ? Console.log(
+          `what its streams promise: npm run kps -- explain guarantees --endpoint 127.0.0.1:${port} --connector-id ${instance?.id}`
+        )
+        : Effect.void
+    )
+  })
 
   const ask = Effect.gen(function*() {
     const at = Number(clock.monotonicTimeNanosUnsafe() / 1_000n)
-    const [present, events] = yield* Effect.all([client.getStreams, client.getEvents], { concurrency: 2 })
-    const subscribed = new Set(present.filter((stream) => stream.subscribed).map(({ id }) => id))
+    const path = `/serviceDomain:${first.serviceDomain.id}`
+    const [found, happened] = yield* Effect.all([
+      overview,
+      events.query({ query: { pageSize: 1_000 }, payload: { path } })
+    ], { concurrency: 2 })
+    now = found
     askedAt = at
     answered = true
-    yield* see(
-      streamIds.map((id) => ({ id, running: subscribed.has(id), status: statusesOf(events, id) })),
-      Report.standing(alerts, alertsOf(events), at)
-    )
+    yield* tellConnector
+    const { alerts: standing, streams } = viewsOf(found, happened)
+    yield* see(streams, Report.standing(alerts, standing, at))
   }).pipe(
     // it is asked again soon; until then nothing is known of its streams
     Effect.catch((error) => {
-      const first = answered
+      const wasAnswered = answered
       answered = false
       return Effect.andThen(
-        first ? Console.log(`the connector does not answer: ${error.message}`) : Effect.void,
-        see(streamIds.map((id) => ({ id, running: undefined, status: undefined })), alerts)
+        wasAnswered ? Console.log(`the platform does not answer: ${String(error)}`) : Effect.void,
+        see(streams.map(({ id }) => ({ id, running: undefined, status: undefined })), alerts)
       )
     })
   )
 
-  yield* client.setPayload(wanted(options.outsideUrl, options.transport)).pipe(
-    Effect.retry({
-      schedule: Schedule.spaced("250 millis").pipe(Schedule.upTo({ duration: "20 seconds" })),
-      while: (error) => error.isRetryable
-    }),
-    Effect.mapError((cause) => new PlatformFailed({ cause }))
-  )
+  const brokerPort = Number(new URL(first.broker.url).port)
+  const { isConnected, maxPayloadBytes } = yield* watched(first.broker.url)
+  let brokerPid: number | undefined
+  const tellBroker = Effect.suspend(() => {
+    const pid = isConnected() ? readPid(kps.brokerFolder) : undefined
+    if (pid === brokerPid) return Effect.void
+    brokerPid = pid
+    return Console.log(
+      pid === undefined
+        ? "platform nats-server: ended, started again soon"
+        : `platform nats-server: pid ${pid}, port ${brokerPort}`
+    )
+  })
+  yield* tellBroker
+  yield* tellBroker.pipe(Effect.andThen(Effect.sleep("100 millis")), Effect.forever, Effect.forkScoped)
   yield* ask
   yield* Effect.suspend(() => Effect.sleep(running() ? askEvery : askEveryInTrouble)).pipe(
     Effect.andThen(ask),
@@ -156,6 +242,15 @@ export const start = Effect.fnUntraced(function*(
     streamsRunning: running,
     askedAtMicros: () => askedAt,
     streams: () => streams,
-    alerts: () => alerts
+    alerts: () => alerts,
+    broker: { port: brokerPort, pid: () => brokerPid },
+    connector,
+    isConnected,
+    maxPayloadBytes,
+    counted: () => {
+      const counters = now.pipelines[0]?.counters
+      return { received: counters?.received ?? 0, republished: counters?.published ?? 0 }
+    },
+    ask
   }
 })

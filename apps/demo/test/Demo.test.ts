@@ -41,7 +41,7 @@ const kill = Effect.fnUntraced(function*(run: DemoProcess.DemoProcess, name: str
   }, run.stdout)
   const pid = yield* run.pid(name)
   process.kill(pid, "SIGKILL")
-  yield* run.line(new RegExp(`^${name}: pid ${pid},[^]*^${name}: ended by SIGKILL[^]*^${name}: pid`, "m"))
+  yield* run.line(new RegExp(`^${name}: pid ${pid},[^]*^${name}: pid (?!${pid},)`, "m"))
 })
 
 const running = /^stream natsconnectorstream-out running/m
@@ -99,19 +99,18 @@ suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
           yield* run.line(/^2 s \|/m)
           const pid = yield* run.pid(`${broker} nats-server`)
           process.kill(pid, "SIGKILL")
-          yield* run.line(new RegExp(`^${broker} nats-server: ended by SIGKILL`, "m"))
-          yield* run.line(new RegExp(`^\\d+ s \\|.*${broker} broker down`, "m"))
-          const again = `${broker} broker down[^]*${broker} nats-server: pid \\d+[^]* in [1-9]\\d*/s, out [1-9]\\d*/s`
-          yield* run.line(new RegExp(`${again}.*${broker} broker up`))
+          // the platform starts its own again before a line shows that it is down
+          const down = broker === "outside" ? "ended by SIGKILL[^]*^\\d+ s \\|.*outside broker down" : "ended"
+          const again = `^${broker} nats-server: ${down}[^]*^${broker} nats-server: pid \\d+`
+          yield* run.line(new RegExp(`${again}[^]* in [1-9]\\d*/s, out [1-9]\\d*/s.*${broker} broker up`, "m"))
           assert.notStrictEqual(yield* run.pid(`${broker} nats-server`), pid)
           const code = yield* run.ended
 
           const { delivered, duplicated, lost, sent } = counts(run.lastLine())
-          assert.match(
-            run.stdout(),
-            /^stream natsconnectorstream-in not running[^]*^stream natsconnectorstream-in running/m
-          )
-          assert.match(run.stdout(), /^alert raised: (.+), CRITICAL: [^]*^alert cleared: \1$/m)
+          if (broker === "outside") {
+            assert.match(run.stdout(), /^stream \S+ not running[^]*^stream natsconnectorstream-in running/m)
+            assert.match(run.stdout(), /^alert raised: (.+), CRITICAL: [^]*^alert cleared: \1$/m)
+          }
           assert.strictEqual(sent, 6000)
           assert.strictEqual(delivered + lost, 6000)
           // no more than what was under way
@@ -261,26 +260,24 @@ suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
       Effect.gen(function*() {
         const run = yield* demo([])
         yield* run.line(running)
-        assert.strictEqual(run.left().length, 3)
+        assert.strictEqual(run.left().length, 4)
         run.process.kill("SIGKILL")
 
         yield* until("its processes to end", () => run.left().length === 0)
       }))
 
-    it.effect("ends with an error when the connector dies", () =>
+    it.effect("ends with an error when the platform dies, and leaves nothing of it", () =>
       Effect.gen(function*() {
         const run = yield* demo([])
         yield* run.line(running)
-        process.kill(yield* run.pid("connector"), "SIGKILL")
+        process.kill(yield* run.pid("kps"), "SIGKILL")
         const code = yield* run.ended
 
-        assert.match(
-          run.stderr(),
-          /^demo: the connector ended by SIGKILL, and the demo with it: see .*connector\.log$/m
-        )
+        assert.match(run.stderr(), /^demo: kps ended by SIGKILL, and the demo with it: see .*kps\.log$/m)
         counts(run.lastLine())
         assert.strictEqual(code, 1)
-        assert.deepStrictEqual(run.left(), [])
+        // what it had started ends by itself
+        yield* until("its processes to end", () => run.left().length === 0)
         assert.include(run.stdout(), `\nthe logs are kept in ${yield* logs(run)}\n`)
         assert.isTrue(existsSync(yield* logs(run)))
       }))

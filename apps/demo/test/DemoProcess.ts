@@ -2,34 +2,39 @@
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { type ChildProcess, exec, spawn, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { isAlive, until } from "./Waiting.ts"
 
-const apps = fileURLToPath(new URL("../..", import.meta.url))
+const root = fileURLToPath(new URL("../../..", import.meta.url))
 
-const bundleApp = async (app: string, folder: string): Promise<void> => {
-  const cwd = join(apps, app)
-  const outFile = join(folder, "apps", app, "dist", "main.js")
+const bundleApp = async (app: string, file: string, folder: string): Promise<void> => {
+  const cwd = join(root, app)
+  const outFile = join(folder, app, "dist", file)
   const { scripts } = JSON.parse(readFileSync(join(cwd, "package.json"), "utf8")) as {
     readonly scripts: { readonly build: string }
   }
   mkdirSync(dirname(outFile), { recursive: true })
-  await promisify(exec)(scripts.build.replace("dist/main.js", outFile), {
+  await promisify(exec)(scripts.build.replace(`dist/${file}`, outFile), {
     cwd,
     env: { ...process.env, PATH: [join(cwd, "node_modules", ".bin"), process.env["PATH"]].join(delimiter) }
   })
 }
 
-/** Bundles both apps into a folder of this test's own: what is in `dist` may be old, or being written. */
+/** Bundles all that runs into a folder of this test's own: what is in `dist` may be old, or being written. */
 export const bundle = Effect.acquireRelease(
   Effect.promise(async () => {
     const folder = mkdtempSync(join(tmpdir(), "kps-demo-bundle-"))
     writeFileSync(join(folder, "package.json"), "{\"type\":\"module\"}")
-    await Promise.all(["demo", "nats-connector"].map((app) => bundleApp(app, folder)))
+    await Promise.all([
+      bundleApp("apps/demo", "main.js", folder),
+      bundleApp("apps/nats-connector", "main.js", folder),
+      bundleApp("packages/cli", "kps.js", folder)
+    ])
+    cpSync(join(root, "samples"), join(folder, "samples"), { recursive: true, dereference: true })
     return { folder, main: join(folder, "apps", "demo", "dist", "main.js") }
   }),
   ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))

@@ -6,6 +6,7 @@
 import { ConnectorTarget, RestServer, ServiceDomain } from "@kps/service-domain"
 import type * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
@@ -48,12 +49,15 @@ const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
 /**
  * Runs the service domain in the scope, and makes its context the current one. Succeeds when its REST API is served, with
- * where that is.
+ * where that is. Connectors are asked for their events and streams every 5 seconds, or as often as it is said.
  *
  * @category running
  * @since 0.1.0
  */
-export const start = Effect.fnUntraced(function*(options: Options) {
+export const start = Effect.fnUntraced(function*(
+  options: Options,
+  { scrapeInterval }: { readonly scrapeInterval?: Duration.Input } = {}
+) {
   const path = yield* Path.Path
   const folder = path.resolve(options.data)
   const { email, host, nats, password, port, transport } = options
@@ -77,6 +81,7 @@ export const start = Effect.fnUntraced(function*(options: Options) {
           : []
       },
       rest: { host, port },
+      ...(scrapeInterval === undefined ? {} : { scrapeInterval }),
       connectors: Object.fromEntries(connectors)
     }).pipe(Layer.provide(logging))
   )

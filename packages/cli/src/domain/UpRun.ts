@@ -155,7 +155,8 @@ export const run = Effect.fnUntraced(
     yield* Manifest.read(at)
     const stdio = yield* Stdio.Stdio
     const isLive = !plain && (yield* stdio.stdoutIsTerminal)
-    const where = yield* Serving.start(options)
+    // a developer looks at it
+    const where = yield* Serving.start(options, { scrapeInterval: "1 second" })
     yield* Effect.gen(function*() {
       const files = yield* applied(at)
       yield* Effect.raceFirst(isLive ? showTables : showLines, reload(at, files))
