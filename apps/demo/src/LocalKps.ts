@@ -93,8 +93,20 @@ export const start = Effect.fnUntraced(function*(
     name,
     command: process.execPath,
     args: [
-      ...[programs.kps, "up", documents, "--plain", "--port", "0", "--data", data, "--transport", transport],
-      ...["--context", "local", "--connector", `natsconnector=exec "${process.execPath}" "${programs.connector}"`]
+      programs.kps,
+      "up",
+      documents,
+      "--plain",
+      "--port",
+      "0",
+      "--data",
+      data,
+      "--transport",
+      transport,
+      "--context",
+      "local",
+      "--connector",
+      `natsconnector=exec "${process.execPath}" "${programs.connector}"`
     ],
     env: { KPS_HOME: home, KPS_CONTEXT: undefined, KPS_URL: undefined, ...environments[transport] },
     logFile
