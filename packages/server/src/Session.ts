@@ -84,7 +84,7 @@ export class Session {
   /** Ends it when nothing renews it, and succeeds then. */
   readonly untilOver: Effect.Effect<void> = Effect.suspend(() => {
     const left = this.leftMillis
-    return left === 0 ? Effect.void : Effect.andThen(Effect.sleep(left), this.untilOver)
+    return left === 0 ? Effect.void : Effect.andThen(Effect.sleep(Math.ceil(left)), this.untilOver)
   })
 }
 
