@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 export type { Case, Door, Level } from "./Case.ts"
+export * as Command from "./Command.ts"
 export * as Conformance from "./Conformance.ts"
 export * as Description from "./Description.ts"
+export * as Ledger from "./Ledger.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as Preflight from "./Preflight.ts"
 export * as Report from "./Report.ts"
