@@ -1,0 +1,159 @@
+/** What one run is: how much flows, what is done to it at which record, and what is promised. */
+import type { Ledger } from "@kps/testing"
+import { Effect, Random } from "effect"
+import { Fault } from "./bed/Fault.ts"
+import type { Mutant } from "./connector/Mutant.ts"
+
+export interface Plan {
+  /** Which of the promises it is about. */
+  readonly name: string
+  readonly promised: Ledger.Promised
+  readonly seed: number
+  readonly replicas: number
+  readonly count: number
+  readonly perSecond: number
+  /** Each when the source has given so many, one after the other. */
+  readonly faults: ReadonlyArray<{ readonly at: number; readonly fault: Fault }>
+  readonly env: Readonly<Record<string, string>>
+  /** A broker of its own: a fault of the broker is one for everybody on it. */
+  readonly ownBroker: boolean
+  readonly mutant: Mutant
+}
+
+const make = (
+  plan: Omit<Plan, "replicas" | "count" | "perSecond" | "env" | "ownBroker" | "mutant"> & Partial<Plan>
+): Plan => ({
+  replicas: 1,
+  count: 1_500,
+  perSecond: 1_000,
+  env: {},
+  ownBroker: false,
+  mutant: "none",
+  ...plan
+})
+
+const seeded = <A>(seed: number, effect: Effect.Effect<A>): Effect.Effect<A> => Random.withSeed(effect, seed)
+
+/** The connector is killed at a record that the seed says. */
+export const kill = (promised: "at-least-once" | "effectively-once", seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
+      make({ name: `SIGKILL, ${promised}`, promised, seed, faults: [{ at, fault: Fault.Kill() }] }))
+  )
+
+/** The broker is away for a time that is longer or shorter than its duplicate window. */
+export const outage = (options: {
+  readonly promised: "at-least-once" | "effectively-once"
+  readonly seed: number
+  readonly millis: number
+  readonly duplicateWindow?: string
+}): Plan =>
+  make({
+    name: `broker away for ${options.millis / 1_000} s${
+      options.duplicateWindow === undefined ? "" : `, duplicate window ${options.duplicateWindow}`
+    }, ${options.promised}`,
+    promised: options.promised,
+    seed: options.seed,
+    ownBroker: true,
+    env: options.duplicateWindow === undefined ? {} : { NATS_JS_DUPLICATE_WINDOW: options.duplicateWindow },
+    faults: [{ at: 500, fault: Fault.KillBroker({ millis: options.millis }) }]
+  })
+
+/** A writer is stopped with messages on the way, and goes on when another replica has taken its place. */
+export const stoppedWriter = (seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
+      make({
+        name: "SIGSTOPped writer, resumed after its successor",
+        promised: "effectively-once",
+        seed,
+        replicas: 2,
+        count: 3_000,
+        faults: [{ at, fault: Fault.StopWriter() }]
+      }))
+  )
+
+/** Of two replicas, the one that runs the source is killed again and again. */
+export const replicas = (
+  promised: "at-least-once" | "effectively-once",
+  seed: number,
+  kills = 3
+): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(
+      Effect.forEach(Array.from({ length: kills }), () => Random.nextIntBetween(0, 300)),
+      (offsets) =>
+        make({
+          name: `two replicas, one killed ${kills} times, ${promised}`,
+          promised,
+          seed,
+          replicas: 2,
+          count: 700 * (kills + 1),
+          faults: offsets.map((offset, n) => ({ at: 100 + 700 * n + offset, fault: Fault.Kill() }))
+        })
+    )
+  )
+
+export const droppedAck = (promised: "at-least-once" | "effectively-once", seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
+      make({
+        name: `one acknowledgement dropped, ${promised}`,
+        promised,
+        seed,
+        faults: [{ at, fault: Fault.DropAcks({ count: 1 }) }]
+      }))
+  )
+
+/** A few faults of every kind, of connector, broker and wire, one after the other. */
+export const mixed = (promised: "at-least-once" | "effectively-once", seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.gen(function*() {
+      const faults: Array<Plan["faults"][number]> = []
+      for (let at = 150; at < 2_200; at += 400) {
+        const millis = yield* Random.nextIntBetween(50, 1_500)
+        const fault = yield* Random.choice([
+          Fault.Kill(),
+          Fault.Kill(),
+          Fault.Stop({ millis: millis * 2 }),
+          Fault.KillBroker({ millis }),
+          Fault.StopBroker({ millis }),
+          Fault.Leave({ millis }),
+          Fault.Cut(),
+          Fault.HalfClose(),
+          Fault.Delay({ millis, by: yield* Random.nextIntBetween(5, 100) }),
+          Fault.Hold({ millis, forget: yield* Random.nextBoolean }),
+          Fault.DropAcks({ count: yield* Random.nextIntBetween(1, 20) })
+        ]).pipe(Effect.orDie)
+        faults.push({ at: at + (yield* Random.nextIntBetween(0, 200)), fault })
+      }
+      return make({
+        name: `faults of every kind, ${promised}`,
+        promised,
+        seed,
+        count: 2_500,
+        replicas: (yield* Random.nextBoolean) ? 2 : 1,
+        ownBroker: true,
+        faults
+      })
+    })
+  )
+
+/** The broker comes back without what it had stored. */
+export const lostDisk = (seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
+      make({
+        name: "broker back without its disk, at-least-once for what it had not confirmed",
+        promised: "at-least-once",
+        seed,
+        ownBroker: true,
+        faults: [{ at, fault: Fault.LoseDisk({ millis: 500 }) }]
+      }))
+  )

@@ -1,0 +1,84 @@
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { binary, suiteName } from "@kps/transport/testing/NatsServer"
+import { Effect, Exit, References, Scope } from "effect"
+import { type Broker, make as makeBroker } from "../src/bed/Broker.ts"
+import type { Mutant } from "../src/connector/Mutant.ts"
+import * as Plan from "../src/Plan.ts"
+import * as Run from "../src/Run.ts"
+import { bundle } from "./bundle.ts"
+
+const seeds = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
+
+const plans: ReadonlyArray<Effect.Effect<Plan.Plan>> = [
+  Effect.succeed(Plan.outage({ promised: "effectively-once", seed: 1, millis: 10_000 })),
+  Effect.succeed(
+    Plan.outage({ promised: "effectively-once", seed: 2, millis: 5_000, duplicateWindow: "2 seconds" })
+  ),
+  Plan.stoppedWriter(1),
+  Plan.replicas("at-least-once", 1),
+  Plan.lostDisk(1),
+  Plan.mixed("at-least-once", 1),
+  ...seeds(1, 15).map((seed) => Plan.kill("at-least-once", seed)),
+  ...seeds(1, 5).map((seed) => Plan.kill("effectively-once", seed)),
+  Plan.droppedAck("at-least-once", 1)
+]
+
+/** Each has to be found out in at least half of its runs. */
+const broken: ReadonlyArray<readonly [Mutant, (seed: number) => Effect.Effect<Plan.Plan>]> = [
+  ["acknowledges before it is confirmed", (seed) => Plan.kill("at-least-once", seed)],
+  ["forgets the id", (seed) => Plan.kill("effectively-once", seed)],
+  ["saves the position early", (seed) => Plan.kill("effectively-once", seed)],
+  ["has no fence", Plan.stoppedWriter]
+]
+const brokenRuns = 2
+
+describe.skipIf(binary() === undefined)(suiteName("processes that are killed, stopped and cut off"), () => {
+  const scope = Scope.makeUnsafe()
+  let options: Run.Options | undefined
+
+  const ready = Effect.gen(function*() {
+    // each process that is started listens for the end of this one
+    process.setMaxListeners(100)
+    const { connector } = yield* bundle
+    const broker: Broker = yield* makeBroker()
+    options = { program: connector, broker }
+  })
+  beforeAll(() => Effect.runPromise(Scope.provide(ready, scope)), 120_000)
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+
+  const run = (plan: Plan.Plan) =>
+    Effect.suspend(() => options === undefined ? Effect.die("no bed") : Run.run(plan, options)).pipe(
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+
+  describe.concurrent("a promise is kept", () => {
+    for (const planned of plans) {
+      const plan = Effect.runSync(planned)
+      it.live(`${plan.name}, seed ${plan.seed}`, () =>
+        Effect.gen(function*() {
+          const report = yield* run(plan)
+
+          assert.deepStrictEqual(report.violations, [], `${Run.text(report)}\n${report.said}`)
+          for (const { unacknowledged, what } of report.faults) {
+            assert.isAbove(unacknowledged, 0, `${what} does not count: ${Run.text(report)}`)
+          }
+        }), 300_000)
+    }
+  })
+
+  describe.concurrent("the harness notices a connector that", () => {
+    for (const [mutant, planOf] of broken) {
+      it.live(`${mutant}, in at least half of the runs`, () =>
+        Effect.gen(function*() {
+          const reports = yield* Effect.forEach(
+            seeds(1, brokenRuns),
+            (seed) => Effect.flatMap(planOf(seed), (plan) => run({ ...plan, mutant })),
+            { concurrency: 2 }
+          )
+
+          const noticed = reports.filter(({ violations }) => violations.length > 0).length
+          assert.isAtLeast(noticed * 2, brokenRuns, reports.map(Run.text).join("\n"))
+        }), 300_000)
+    }
+  })
+})
