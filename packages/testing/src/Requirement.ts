@@ -128,6 +128,10 @@ const checks = {
     holds: ({ probes }) => probes?.acknowledged !== undefined,
     reason: inside("to see what was acknowledged to the source")
   },
+  keeps: {
+    holds: ({ probes }) => probes?.keeps === true,
+    reason: inside("a source that gives again what was not acknowledged")
+  },
   flood: {
     holds: ({ probes }) => probes?.flood !== undefined && probes.pulled !== undefined,
     reason: inside("a source that gives payloads without end")

@@ -87,6 +87,8 @@ export interface Probes {
   readonly pulled?: (stream: string) => number
   /** How many payloads of a stream were acknowledged to its source. */
   readonly acknowledged?: (stream: string) => number
+  /** Whether the source of a stream gives again what was not acknowledged to it, when the stream starts again. */
+  readonly keeps?: boolean
   /** Lets the source of a stream give payloads without end, as fast as they are taken. */
   readonly flood?: (stream: string) => Effect.Effect<void>
   /** What streams hold open: connections, files, subscriptions. */

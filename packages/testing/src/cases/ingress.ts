@@ -174,6 +174,48 @@ export const cases: ReadonlyArray<Case> = [
     })
   },
   {
+    id: "I39",
+    title: "a stream that starts again when half of what it read is acknowledged",
+    expected: "what was not acknowledged comes again, in order, and nothing else",
+    level: "full",
+    door: "library",
+    requires: ["feed", "gate", "acknowledged", "keeps"],
+    run: Effect.fnUntraced(function*(driver) {
+      const { probes } = driver.subject
+      const acknowledged = yield* needed(probes?.acknowledged, "acknowledgements")
+      const gate = yield* needed(probes?.gate, "gate")
+      const stream = yield* driver.stream({ direction: "INGRESS" })
+      yield* driver.start(stream)
+      const collected = yield* Flow.collect(driver, stream)
+      const seen = (what: string, numbers: ReadonlyArray<number>) =>
+        driver.eventually(
+          what,
+          Effect.sync(() => {
+            const came = Flow.numbersOf(stream, collected)
+            return came.join() === numbers.join() ? undefined : `numbers ${came.join(", ")}`
+          })
+        )
+      yield* Flow.send(driver, stream, Flow.numbered(stream, 0, 5))
+      yield* seen("0 to 4 on the channel", [0, 1, 2, 3, 4])
+      yield* driver.eventually(
+        "0 to 4 acknowledged",
+        Effect.sync(() => acknowledged(stream.name) === 5 ? undefined : `${acknowledged(stream.name)} acknowledged`)
+      )
+      yield* Effect.acquireRelease(gate.hold, () => gate.release)
+      yield* Flow.send(driver, stream, Flow.numbered(stream, 5, 10))
+      yield* driver.quiet
+      yield* driver.setNothing
+      yield* gate.release
+      yield* driver.start(stream)
+      const all = Array.from({ length: 10 }, (_, n) => n)
+      yield* seen("5 to 9 on the channel once the stream runs again", all)
+      // what comes once more comes later
+      yield* driver.quiet
+      yield* seen("nothing more", all)
+      return "10 read, 5 acknowledged, started again: the other 5 came, and nothing twice"
+    })
+  },
+  {
     id: "I41",
     title: "stopping a stream whose read blocks",
     expected: "at once, and a hundred cycles leave nothing behind",

@@ -1,5 +1,5 @@
 import type { Channel, Transport } from "@kps/transport"
-import { Effect, Schedule } from "effect"
+import { Effect, Schedule, Stream } from "effect"
 import type { Mutant } from "./Mutant.ts"
 
 type Service = Transport.Transport["Service"]
@@ -89,6 +89,45 @@ export const mutants: ReadonlyArray<Mutant> = [
       hooks: (hooks) => ({
         ...hooks,
         ingress: (stream) => hooks.ingress(stream).pipe(Effect.catch(() => Effect.never))
+      })
+    })
+  },
+  {
+    breaks: "I39",
+    what: "acknowledges what it has read",
+    mutation: () => ({
+      hooks: (hooks, world) => ({
+        ...hooks,
+        ingress: (stream) =>
+          Effect.map(hooks.ingress(stream), (source) =>
+            source._tag !== "Acknowledged" ? source : {
+              ...source,
+              taken: Stream.tap(
+                source.taken,
+                ({ payloads }) => Effect.sync(() => world.acknowledge(stream.parameters.subject, payloads.length))
+              )
+            })
+      })
+    })
+  },
+  {
+    breaks: "I39",
+    what: "begins anew with everything",
+    mutation: () => ({
+      hooks: (hooks, world) => ({
+        ...hooks,
+        ingress: (stream) =>
+          Effect.map(hooks.ingress(stream), (source) =>
+            source._tag !== "Acknowledged" ? source : {
+              ...source,
+              taken: Stream.map(source.taken, ({ payloads }) => ({
+                payloads,
+                // it says that it does, and keeps it
+                ack: Effect.sync(() => {
+                  world.at(stream.parameters.subject).acknowledged += payloads.length
+                })
+              }))
+            })
       })
     })
   },

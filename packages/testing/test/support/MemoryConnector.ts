@@ -112,14 +112,11 @@ export const hooks = (world: World): Hooks => ({
     const { parameters: { hangs, subject } } = stream
     yield* enter(world, stream)
     const take = yield* world.reader(subject)
-    const at = world.at(subject)
     return Delivery.acknowledged(
       Stream.fromEffectRepeat(hangs === "run" ? Effect.never : take).pipe(
         Stream.map((payloads) => ({
           payloads: [bytes(payloads[0] ?? ""), ...payloads.slice(1).map(bytes)] as const,
-          ack: Effect.sync(() => {
-            at.acknowledged += payloads.length
-          })
+          ack: Effect.sync(() => world.acknowledge(subject, payloads.length))
         })),
         Stream.rechunk(1)
       )

@@ -177,6 +177,7 @@ export const make = Effect.fnUntraced(function*(
     probes: {
       pulled: (stream) => world.at(stream).pulled,
       acknowledged: (stream) => world.at(stream).acknowledged,
+      keeps: true,
       flood: (stream) => Effect.sync(() => world.flood(stream)),
       open: Effect.sync(() => world.open),
       gate: { hold: Effect.asVoid(gate.close), release: Effect.asVoid(gate.open) },

@@ -12,6 +12,8 @@ interface Subject {
   readonly tries: Array<number>
   pulled: number
   acknowledged: number
+  /** Taken and not acknowledged, in order: what comes again to the next reader. */
+  kept: ReadonlyArray<string>
   flooding: boolean
 }
 
@@ -32,6 +34,7 @@ export class World {
       tries: [],
       pulled: 0,
       acknowledged: 0,
+      kept: [],
       flooding: false
     }
     this.subjects.set(subject, made)
@@ -56,12 +59,22 @@ export class World {
     const at = this.at(subject)
     return Effect.map(
       Effect.acquireRelease(
-        Effect.tap(Queue.unbounded<string, Away>(), (queue) => Effect.sync(() => at.readers.add(queue))),
+        Effect.tap(Queue.unbounded<string, Away>(), (queue) =>
+          Effect.sync(() => {
+            Queue.offerAllUnsafe(queue, at.kept)
+            at.kept = []
+            at.readers.add(queue)
+          })),
         (queue) => Effect.sync(() => at.readers.delete(queue))
       ),
       (queue) =>
         Effect.suspend(() => at.flooding ? Effect.succeed(flood) : Queue.takeAll(queue)).pipe(
-          Effect.tap((payloads) => Effect.sync(() => at.pulled += payloads.length))
+          Effect.tap((payloads) =>
+            Effect.sync(() => {
+              at.pulled += payloads.length
+              if (!at.flooding) at.kept = [...at.kept, ...payloads]
+            })
+          )
         )
     )
   }
@@ -79,6 +92,13 @@ export class World {
 
   readonly check = (subject: string): Effect.Effect<void, Away> =>
     Effect.suspend(() => this.away ? Effect.fail(new Away({ subject })) : Effect.void)
+
+  /** The first of those that were taken are done with. */
+  acknowledge(subject: string, count: number): void {
+    const at = this.at(subject)
+    at.acknowledged += count
+    at.kept = at.kept.slice(count)
+  }
 
   feed(subject: string, payloads: ReadonlyArray<string>): void {
     for (const reader of this.at(subject).readers) Queue.offerAllUnsafe(reader, payloads)
