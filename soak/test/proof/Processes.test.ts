@@ -1,11 +1,11 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { binary, suiteName } from "@kps/transport/testing/NatsServer"
 import { Effect, Exit, References, Scope } from "effect"
-import { type Broker, make as makeBroker } from "../src/bed/Broker.ts"
-import type { Mutant } from "../src/connector/Mutant.ts"
-import * as Plan from "../src/Plan.ts"
-import * as Run from "../src/Run.ts"
-import { bundle } from "./bundle.ts"
+import { type Broker, make as makeBroker } from "../../src/bed/Broker.ts"
+import type { Mutant } from "../../src/connector/Mutant.ts"
+import * as Plan from "../../src/Plan.ts"
+import * as Run from "../../src/Run.ts"
+import { bundle } from "../bundle.ts"
 
 const seeds = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
 

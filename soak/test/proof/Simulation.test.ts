@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Mutant } from "../src/connector/Mutant.ts"
-import * as History from "../src/simulation/History.ts"
-import * as Simulation from "../src/simulation/Simulation.ts"
+import type { Mutant } from "../../src/connector/Mutant.ts"
+import * as History from "../../src/simulation/History.ts"
+import * as Simulation from "../../src/simulation/Simulation.ts"
 
 const seeds = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
 
