@@ -160,7 +160,7 @@ export const suite = (it: Vitest.MethodsNonLive<Peer.Peer>): void => {
           const events = yield* history
           const started = events.filter(({ properties }) => properties?.["name"] === "streamStarted")
           assert.deepStrictEqual(started.map(({ path }) => path.slice(-1)).toSorted(), ["x", "y", "z"])
-        }).pipe(Effect.provide(reconciler), Effect.provide(store))
+        }).pipe(Effect.provide(Layer.provideMerge(reconciler, store)))
       }).pipe(Effect.scoped))
   }
 }

@@ -50,12 +50,12 @@ const through = (text: string) =>
     return Buffer.from(message?.payloads[0] ?? []).toString()
   }))
 
-/** The alert of a name, once it is in this state. */
+/** The latest alert of a name that was in this state, once there is one. */
 const alert = (name: string, state: string) =>
   Effect.map(
     until(
-      EventHistory.EventHistory.use((history) => history.current({ path: "/", keys: { type: "ALERT", name } })),
-      (events) => events[0]?.state === state
+      EventHistory.EventHistory.use((history) => history.query({ path: "/", keys: { type: "ALERT", name, state } })),
+      (events) => events.length > 0
     ),
     ([event]) => event
   )

@@ -8,23 +8,26 @@ import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Equal, Exit, Layer, Option, Scope } from "effect"
 import { vi } from "vitest"
 import * as Documents from "../../src/documents/Documents.ts"
+import type * as Event from "../../src/events/Event.ts"
 import * as EventHistory from "../../src/events/EventHistory.ts"
 import * as LocalProcess from "../../src/reconciler/LocalProcess.ts"
 import * as ProcessGuard from "../../src/reconciler/ProcessGuard.ts"
 import * as Reconciler from "../../src/reconciler/Reconciler.ts"
 import * as documents from "../support/documents.ts"
-import { instance, isAlive, isRunning, natsConnector, reconciler, seed, store, until } from "./support.ts"
+import { domain, instance, isAlive, isRunning, natsConnector, reconciler, seed, store, until } from "./support.ts"
 
 const command = (command: string) => ({ natsconnector: { _tag: "Command", command } as const })
 
 const alerts = EventHistory.EventHistory.use((history) => history.current({ path: "/", keys: { type: "ALERT" } }))
 
-/** The alert of a name, once it is in this state. */
-const alert = (name: string, state: string) =>
-  Effect.map(
-    until(alerts, (events) => events.some((event) => event.properties?.["name"] === name && event.state === state)),
-    (events) => events.find((event) => event.properties?.["name"] === name)
-  )
+const history = EventHistory.EventHistory.use((history) => history.query({ path: "/", keys: { type: "ALERT" } }))
+
+/** The latest alert of a name that was in this state, once there is one. */
+const alert = (name: string, state: string) => {
+  const find = (events: ReadonlyArray<Event.Event>) =>
+    events.find((event) => event.properties?.["name"] === name && event.state === state)
+  return Effect.map(until(history, (events) => find(events) !== undefined), find)
+}
 
 // processes are started, which takes its time on a loaded machine
 vi.setConfig({ testTimeout: 60_000 })
@@ -81,7 +84,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
           "started as process N, to serve on N.0.0.1:N"
         ]
       )
-    }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
+    }).pipe(Effect.provide(domain({ connectors: command(natsConnector) }))))
 
   it.effect("says why a command does not serve, and goes on trying", () =>
     Effect.gen(function*() {
@@ -93,8 +96,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       const lines = Option.getOrThrow(yield* reconciling.logs("i-1"))
       assert.include(lines.map(({ text }) => text), "no such thing")
     }).pipe(
-      Effect.provide(reconciler({ connectors: command("echo no such thing >&2; exit 3") })),
-      Effect.provide(store)
+      Effect.provide(domain({ connectors: command("echo no such thing >&2; exit 3") }))
     ))
 
   it.effect("lets no stream suffer from another one that the connector refuses", () =>
@@ -135,7 +137,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       })
       yield* until(instance(), isRunning)
       yield* alert("streamRefused", "HEALTHY")
-    }).pipe(Effect.provide(reconciler({ connectors: command(natsConnector) })), Effect.provide(store)))
+    }).pipe(Effect.provide(domain({ connectors: command(natsConnector) }))))
 
   it.effect("runs an instance in one of two processes on a store, and in the other one when that is silent or ends", () =>
     Effect.gen(function*() {
@@ -219,8 +221,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       assert.strictEqual(raised?.message, view?.cause)
       assert.strictEqual(view?.endpoint, "127.0.0.1:1")
     }).pipe(
-      Effect.provide(reconciler({ connectors: { natsconnector: { _tag: "Endpoint", endpoint: "127.0.0.1:1" } } })),
-      Effect.provide(store)
+      Effect.provide(domain({ connectors: { natsconnector: { _tag: "Endpoint", endpoint: "127.0.0.1:1" } } }))
     ))
 
   it.effect("says that it knows no connector of a class", () =>
@@ -231,7 +232,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
 
       assert.match(view?.cause ?? "", /^no command and no address for connector class "natsconnector": start /)
       assert.strictEqual(raised?.message, view?.cause)
-    }).pipe(Effect.provide(reconciler({})), Effect.provide(store)))
+    }).pipe(Effect.provide(domain({}))))
 
   it.effect("passes messages from an ingress stream to the channel that it was assigned", () =>
     Effect.gen(function*() {
@@ -252,8 +253,7 @@ layer(NatsServer.layer(), { excludeTestServices: true })(NatsServer.suiteName("R
       assert.include(frame, "hello")
     }).pipe(
       Effect.scoped,
-      Effect.provide(reconciler({ connectors: command(natsConnector) })),
-      Effect.provide(store)
+      Effect.provide(domain({ connectors: command(natsConnector) }))
     ))
 })
 
@@ -288,8 +288,11 @@ layer(NatsServer.layer({ jetstream: true }), { excludeTestServices: true })(
           assert.strictEqual(after?.pid, before?.pid)
           assert.strictEqual(after?.restarts, 0)
         }).pipe(
-          Effect.provide(reconciler({ connectors: command(natsConnector) })),
-          Effect.provide(Layer.mergeAll(Documents.layerMemory, EventHistory.layerMemory(), leases))
+          Effect.provide(
+            reconciler({ connectors: command(natsConnector) }).pipe(
+              Layer.provideMerge(Layer.mergeAll(Documents.layerMemory, EventHistory.layerMemory(), leases))
+            )
+          )
         )
       }))
   }

@@ -44,6 +44,9 @@ export const reconciler = (options: Partial<Reconciler.Options>) =>
       env: { NATS_BROKER: url, ...options.env }
     }))).pipe(Layer.provide(ProcessGuard.layer({ grace: options.grace ?? "10 seconds" })))
 
+/** The same with a store of its own. */
+export const domain = (options: Partial<Reconciler.Options>) => Layer.provideMerge(reconciler(options), store)
+
 /** The documents without a pipeline, with the streams' outside on the broker that is there. */
 export const seed = Effect.gen(function*() {
   const all = yield* Documents.Documents
