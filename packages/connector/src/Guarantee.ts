@@ -82,10 +82,15 @@ const ofIngress = ({ fenced, saved, source, stored }: Ingress): Ruled => {
   ]
 }
 
-const ofEgress = ({ idempotent, stored }: Egress): Ruled => {
+const ofEgress = ({ idempotent, remembersMillis, stored }: Egress): Ruled => {
   if (!isLasting(stored)) return ["at-most-once", notKept(stored)]
   return idempotent
-    ? ["effectively-once", "a message is acknowledged when the sink has it, and the sink takes each id once"]
+    ? [
+      "effectively-once",
+      `a message is acknowledged when the sink has it, and the sink takes each id once${
+        remembersMillis === undefined ? "" : ` within ${duration(remembersMillis)}`
+      }`
+    ]
     : [
       "at-least-once",
       "a message is acknowledged when the sink has it; the sink does not tell a second time from the first"

@@ -112,11 +112,12 @@ describe("Connector.guarantee", () => {
     const strict = egress.findLast(({ idempotent, ordering, stored }) =>
       idempotent && ordering === "strict" && stored?.storage === "file"
     )!
-    const { duplicates, level } = Connector.guarantee({ ...strict, remembersMillis: 2_000 })
+    const { because, duplicates, level } = Connector.guarantee({ ...strict, remembersMillis: 2_000 })
 
     assert.strictEqual(level, "effectively-once")
     assert.deepStrictEqual(duplicates.map(({ id }) => id), ["forgotten"])
     assert.include(duplicates[0]!.what, "more than 2 s later")
+    assert.include(because, "takes each id once within 2 s")
     assert.deepStrictEqual(Connector.guarantee(strict).duplicates, [])
     assert.notInclude(
       Connector.guarantee({ ...strict, idempotent: false, remembersMillis: 2_000 }).duplicates.map(({ id }) => id),
