@@ -21,7 +21,7 @@ const windowMillis = 5_000
 const noteEvery = "1 second"
 
 /** How often it is asked how much is stored that was not taken yet. */
-const lagEvery = "5 seconds"
+const lagEvery = "2 seconds"
 
 class Counter {
   messages = 0
@@ -42,7 +42,8 @@ class Counter {
 
   at(nowMillis: number): Figures {
     const first = this.notes[0] ?? { atMillis: this.startedMillis, messages: 0, bytes: 0 }
-    const seconds = Math.max(0.001, (nowMillis - first.atMillis) / 1_000)
+    // What passed within the first second is no rate yet.
+    const seconds = Math.max(1, (nowMillis - first.atMillis) / 1_000)
     return {
       messages: this.messages,
       bytes: this.bytes,
