@@ -29,15 +29,25 @@ export const streamsOf = (
   snapshot: Snapshot,
   projectId: string | undefined
 ): ReadonlyArray<Values["connectorStream"]> =>
-  snapshot.values("connectorStream").filter(({ connectorInstanceID }) =>
-    Option.exists(snapshot.get("connectorInstance", connectorInstanceID), ({ value }) => value.projectId === projectId)
-  )
+  snapshot.values("connectorStream").filter((stream) => projectOf(snapshot, stream) === projectId)
+
+const projectOf = (snapshot: Snapshot, { connectorInstanceID }: Values["connectorStream"]): string | undefined =>
+  Option.getOrUndefined(snapshot.get("connectorInstance", connectorInstanceID))?.value.projectId
 
 const categories = (infos: ReadonlyArray<Fields.CategoryInfo> = []): ReadonlyArray<Reference> =>
   infos.map(({ id }) => ({ kind: "category", id }))
 
 const serviceDomains = (ids: ReadonlyArray<string> = []): ReadonlyArray<Reference> =>
   ids.map((id) => ({ kind: "serviceDomain", id }))
+
+/** An egress stream is named by its name. */
+const egressStreams = (snapshot: Snapshot, projectId: string | undefined, name: string | undefined) =>
+  snapshot.values("connectorStream").flatMap((stream): ReadonlyArray<Reference> =>
+    stream.name === name && stream.direction === "EGRESS" && stream.id !== undefined &&
+      projectOf(snapshot, stream) === projectId
+      ? [{ kind: "connectorStream", id: stream.id }]
+      : []
+  )
 
 type Placed = Pick<
   Values["connectorStream"],
@@ -77,12 +87,7 @@ const finders: { readonly [K in Kind]: (value: Values[K], snapshot: Snapshot) =>
     ...categories(originSelectors),
     ...(originId === undefined ? [] : [{ kind: "dataPipeline", id: originId } as const]),
     ...transformationArgsList.map(({ transformationId }) => ({ kind: "function", id: transformationId }) as const),
-    // an egress stream is named by its name
-    ...(edgeStreamType === "Connector"
-      ? streamsOf(snapshot, projectId).flatMap(({ direction, id, name }): ReadonlyArray<Reference> =>
-        name === endPoint && direction === "EGRESS" && id !== undefined ? [{ kind: "connectorStream", id }] : []
-      )
-      : [])
+    ...(edgeStreamType === "Connector" ? egressStreams(snapshot, projectId, endPoint) : [])
   ]
 }
 
@@ -98,16 +103,34 @@ export const of = ({ kind, value }: AnyDocument, snapshot: Snapshot): ReadonlyAr
   return find(value, snapshot)
 }
 
+const keyOf = ({ id, kind }: Reference): string => `${kind}.${id}`
+
+/** What refers to each document: found in one pass over all of them, once for each snapshot that is asked. */
+const indexes = new WeakMap<Snapshot, ReadonlyMap<string, ReadonlyArray<AnyDocument>>>()
+
+const indexOf = (snapshot: Snapshot): ReadonlyMap<string, ReadonlyArray<AnyDocument>> => {
+  const known = indexes.get(snapshot)
+  if (known !== undefined) return known
+  const index = new Map<string, Array<AnyDocument>>()
+  for (const document of all.flatMap((kind) => documents(snapshot, kind))) {
+    for (const key of new Set(of(document, snapshot).map(keyOf))) {
+      const users = index.get(key)
+      if (users === undefined) index.set(key, [document])
+      else users.push(document)
+    }
+  }
+  indexes.set(snapshot, index)
+  return index
+}
+
 /**
  * The documents that refer to a document.
  *
  * @category matching
  * @since 0.1.0
  */
-export const users = (snapshot: Snapshot, { id, kind }: Reference): ReadonlyArray<AnyDocument> =>
-  all.flatMap((other) => documents(snapshot, other)).filter((document) =>
-    of(document, snapshot).some((reference) => reference.kind === kind && reference.id === id)
-  )
+export const users = (snapshot: Snapshot, reference: Reference): ReadonlyArray<AnyDocument> =>
+  indexOf(snapshot).get(keyOf(reference)) ?? []
 
 /**
  * The documents that refer to a document, and those that refer to them, and so on.
@@ -117,24 +140,22 @@ export const users = (snapshot: Snapshot, { id, kind }: Reference): ReadonlyArra
  */
 export const dependants = (snapshot: Snapshot, first: Reference): ReadonlyArray<AnyDocument> => {
   const found = new Map<string, AnyDocument>()
-  const visit = (reference: Reference): void => {
+  const next: Array<Reference> = [first]
+  for (let reference = next.pop(); reference !== undefined; reference = next.pop()) {
     for (const document of users(snapshot, reference)) {
-      const key = `${document.kind}.${document.id}`
-      if (found.has(key) || (document.kind === first.kind && document.id === first.id)) continue
+      const key = keyOf(document)
+      if (found.has(key) || key === keyOf(first)) continue
       found.set(key, document)
-      // what a stream, a config or a pipeline's user depends on is in the stream itself
-      visit(document)
+      next.push(document)
     }
   }
-  visit(first)
-  return [...found.values()]
+  // those that others refer to first, as they were created
+  return all.flatMap((kind) => documents(snapshot, kind)).filter((document) => found.has(keyOf(document)))
 }
 
 // One cast: documents of a kind are documents of any.
 const documents = (snapshot: Snapshot, kind: Kind) =>
-  snapshot.list(kind) as ReadonlyArray<unknown> as ReadonlyArray<
-    AnyDocument
-  >
+  snapshot.list(kind) as ReadonlyArray<unknown> as ReadonlyArray<AnyDocument>
 
 /**
  * A document in a message: `connector stream "in"`.
