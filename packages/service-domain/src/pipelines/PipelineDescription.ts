@@ -7,9 +7,9 @@
  */
 import { Channel } from "@kps/transport"
 import type * as Duration from "effect/Duration"
-import { createHash } from "node:crypto"
 import { isDeepStrictEqual } from "node:util"
 import type { FunctionDescription } from "../functions/FunctionDescription.ts"
+import { token } from "../internal/token.ts"
 
 /**
  * A channel that a pipeline takes from.
@@ -69,6 +69,3 @@ export const channelOf = (id: string): Channel.ChannelName => Channel.ChannelNam
  * @since 0.1.0
  */
 export const consumerOf = (id: string): string => `kps-pipeline-${token(id)}`
-
-const token = (id: string): string =>
-  /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : createHash("sha256").update(id).digest("hex")

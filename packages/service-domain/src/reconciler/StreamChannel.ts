@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Channel } from "@kps/transport"
-import { createHash } from "node:crypto"
+import { token } from "../internal/token.ts"
 
 /**
  * What the channels of all connector streams begin with.
@@ -26,9 +26,4 @@ export const prefix = "kps.stream."
  * @category getters
  * @since 0.1.0
  */
-export const of = (streamId: string): Channel.ChannelName =>
-  Channel.ChannelName.make(
-    `${prefix}${
-      /^[A-Za-z0-9_-]{1,64}$/.test(streamId) ? streamId : createHash("sha256").update(streamId).digest("hex")
-    }`
-  )
+export const of = (streamId: string): Channel.ChannelName => Channel.ChannelName.make(`${prefix}${token(streamId)}`)
