@@ -18,8 +18,9 @@ const orNothing = (texts: ReadonlyArray<string>) => texts.length === 0 ? ["nothi
 export const text = (streams: ReadonlyArray<Explained>): string =>
   streams.length === 0
     ? "no streams: the connector runs none"
-    : streams.map(({ direction, guarantee, id, state }) => {
-      const name = `${id} (${direction.toLowerCase()})`
+    : streams.map(({ channel, direction, guarantee, id, state }) => {
+      const way = direction === "INGRESS" ? "ingress to" : "egress from"
+      const name = channel === undefined ? `${id} (${direction.toLowerCase()})` : `${id} (${way} ${channel})`
       if (guarantee === undefined) return `${name}: promises nothing now, its state is ${state}`
       const { because, duplicates, level, losses, order, raise } = guarantee
       return [

@@ -33,6 +33,7 @@ export const Explained = Schema.Struct({
   connectorId: Schema.String,
   id: Schema.String,
   direction: Schema.Literals(["INGRESS", "EGRESS"]),
+  channel: Schema.optionalKey(Schema.String),
   state: Schema.String,
   /** Absent while the stream does not run. */
   guarantee: Schema.optionalKey(Promised),
@@ -130,9 +131,10 @@ export const fromEvents = (connectorId: string, events: ReadonlyArray<EventPaylo
 const explained = (connectorId: string, stream: Stream, events: ReadonlyArray<EventPayload>): Explained => {
   const direction = stream.direction === StreamDirection.INGRESS ? "INGRESS" : "EGRESS"
   const told = fromEvents(connectorId, events).find(({ id }) => id === stream.id)
-  if (told !== undefined) return { ...told, direction }
+  const channel = stream.transportChannel
+  if (told !== undefined) return { ...told, direction, channel }
   const status = events.find(({ object }) => object.case === "status" && object.value.streamId === stream.id)
-  return { connectorId, id: stream.id, direction, state: status?.object.value?.id ?? "unknown" }
+  return { connectorId, id: stream.id, direction, channel, state: status?.object.value?.id ?? "unknown" }
 }
 
 /**

@@ -95,10 +95,10 @@ layer(Kps.layer, { excludeTestServices: true, timeout: "120 seconds" })("kps exp
       const { code, err, out } = yield* run("explain", "guarantees", ...grpc)
 
       assert.deepStrictEqual([code, err], [0, ""])
-      assert.include(out, "in (ingress): at most once\n  because         core NATS keeps nothing")
+      assert.include(out, "in (ingress to a): at most once\n  because         core NATS keeps nothing")
       assert.match(out, /can come twice {2}all of it, once for each process/)
       assert.match(out, /raised by {7}JetStream as the transport \(KPS_TRANSPORT=jetstream\)/)
-      assert.match(out, /\n\nout \(egress\): at most once\n(.|\n)*can come twice {2}nothing\n/)
+      assert.match(out, /\n\nout \(egress from b\): at most once\n(.|\n)*can come twice {2}nothing\n/)
       assert.isBelow(Math.max(...out.split("\n").map(({ length }) => length)), 101)
     }), 120_000)
 
@@ -115,12 +115,17 @@ layer(Kps.layer, { excludeTestServices: true, timeout: "120 seconds" })("kps exp
           connectorId: "c-1",
           id: "in",
           direction: "INGRESS",
+          channel: "a",
           state: byGrpc[0].state,
           guarantee: { ...Connector.guarantee(facts), facts }
         })
         assert.deepStrictEqual(
-          byGrpc.map(({ guarantee, id }: { id: string; guarantee: unknown }) => [id, guarantee]),
-          byHttp.map(({ guarantee, id }: { id: string; guarantee: unknown }) => [id, guarantee])
+          byGrpc.map((
+            { channel, guarantee, id }: { id: string; channel: string; guarantee: unknown }
+          ) => [id, channel, guarantee]),
+          byHttp.map((
+            { channel, guarantee, id }: { id: string; channel: string; guarantee: unknown }
+          ) => [id, channel, guarantee])
         )
       }),
     120_000

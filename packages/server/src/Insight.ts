@@ -54,6 +54,7 @@ export interface Watched {
   readonly direction: StreamReading["direction"]
   readonly state: StreamReading["state"]
   readonly inFlight: number
+  readonly channel?: string
   /** Absent while the stream does not run, and until the broker has told its part. */
   readonly guarantee?: Guarantee.Guarantee & { readonly facts: Guarantee.Facts }
   /** As of `StreamReading`. */
@@ -70,13 +71,14 @@ export const watched = ({ connectorId, streams }: Insight): Effect.Effect<Readon
   Effect.map(
     streams,
     (readings) =>
-      readings.flatMap(({ deliverP99Millis, direction, guarantee: facts, id, inFlight, state }) =>
+      readings.flatMap(({ channel, deliverP99Millis, direction, guarantee: facts, id, inFlight, state }) =>
         state === "Removed" ? [] : [{
           connectorId,
           id,
           direction,
           state,
           inFlight,
+          ...(channel === undefined ? {} : { channel }),
           ...(facts === undefined ? {} : { guarantee: { ...Connector.guarantee(facts), facts } }),
           ...(deliverP99Millis === undefined ? {} : { deliverP99Millis })
         }]

@@ -70,7 +70,10 @@ export class StreamSet {
   get readings(): ReadonlyArray<StreamReading> {
     const now = this.environment.desk.now()
     return [
-      ...this.runners.map(({ counts, report, state }) => reading(counts, state._tag, now, report.guarantee)),
+      ...this.runners.map(({ counts, report, spec, state }) => ({
+        ...reading(counts, state._tag, now, report.guarantee),
+        channel: spec.channel
+      })),
       ...this.ledger.past.map((counts) => reading(counts, "Removed", now, undefined))
     ]
   }

@@ -131,6 +131,8 @@ export interface StreamReading {
   readonly stats: StreamStats
   /** Payloads that were taken, from outside or from the channel, and are not done with. */
   readonly inFlight: number
+  /** Absent when it is removed. */
+  readonly channel?: string
   /** What its guarantee follows from: absent while it does not run, and until the broker has told its part. */
   readonly guarantee?: Guarantee.Facts
   /**
