@@ -1,5 +1,5 @@
 /**
- * Where the code of a running function is: a folder of its own, so that tracebacks have its lines.
+ * Where the code of a function is until it is loaded: a folder of its own, so that tracebacks have its name and lines.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,9 @@ export const fileName = (name: string): string => {
   return /^[A-Za-z]/.test(safe) ? safe : `f_${safe}`
 }
 
+/** Removes it, if it is there. */
+export const remove = (folder: string): void => rmSync(folder, { recursive: true, force: true })
+
 /** Makes a folder that only this user can read, with these files. It goes with the scope. */
 export const make = (
   files: Readonly<Record<string, string | Uint8Array>>
@@ -25,7 +28,7 @@ export const make = (
       try: () => mkdtempSync(join(tmpdir(), "kps-function-")),
       catch: (cause) => new NotStarted({ message: `cannot make a folder for its code: ${String(cause)}`, context: "" })
     }),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    (folder) => Effect.sync(() => remove(folder))
   ).pipe(
     Effect.tap((folder) =>
       Effect.try({

@@ -170,6 +170,7 @@ export class FunctionStage {
         reader.push(chunk, handler)
         if (told.trouble !== undefined) return yield* new NotStarted(told.trouble)
       }
+      runner.loaded()
       return runner
     }).pipe(Effect.timeoutOrElse({
       duration: startTimeout,

@@ -100,6 +100,7 @@ export const launch = Effect.fnUntraced(function*(
   toChild.write(Buffer.concat([head, start]))
   return {
     name: `process ${child.pid}`,
+    loaded: () => CodeFolder.remove(folder),
     write: (batch) => {
       toChild.write(batch)
     },

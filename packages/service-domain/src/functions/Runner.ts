@@ -39,6 +39,8 @@ export interface RunnerOptions {
 export interface Runner {
   /** Names it in logs: "process 123", "thread 4". */
   readonly name: string
+  /** Its code is loaded: nothing of it stays on the disk, where a service domain that is killed would leave it. */
+  readonly loaded: () => void
   /** Gives it a batch. What it cannot take yet is kept here. */
   readonly write: (batch: Uint8Array<ArrayBuffer>) => void
   /**

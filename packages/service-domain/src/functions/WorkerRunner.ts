@@ -81,6 +81,7 @@ export const launch = Effect.fnUntraced(function*(
   })
   return {
     name: `thread ${worker.threadId}`,
+    loaded: () => CodeFolder.remove(folder),
     write: (batch) => worker.postMessage(batch, [batch.buffer]),
     read: inbox.take,
     ended: Deferred.await(ended),

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 export const pythonSource: string = String.raw`
-import asyncio, faulthandler, inspect, json, logging, mmap, os, signal, struct, sys, threading, time, traceback, types
+import asyncio, faulthandler, inspect, json, linecache, logging, mmap, os, signal, struct, sys, threading, time, traceback, types
 
 SENT, DONE, FAILED, MISUSED, READY, NOT_LOADED, OUT_OF_MEMORY = range(7)
 FLUSH_BYTES, FLUSH_SECONDS = 65536, 0.02
@@ -121,7 +121,11 @@ def load(path, name):
     module.__file__ = path
     sys.modules[name] = module
     with open(path, "rb") as file:
-        exec(compile(file.read(), path, "exec"), module.__dict__)
+        code = file.read()
+    # tracebacks have its lines when the file is gone
+    text = code.decode("utf-8", "replace")
+    linecache.cache[path] = (len(text), None, text.splitlines(True), path)
+    exec(compile(code, path, "exec"), module.__dict__)
     main = getattr(module, "main", None)
     if not callable(main):
         raise TypeError("the function has no main(ctx, msg)")

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Transport } from "@kps/transport"
 import { Effect, Latch, type Scope } from "effect"
+import { globSync } from "node:fs"
+import { tmpdir } from "node:os"
 import type { FunctionDescription, FunctionLimits } from "../../src/functions/FunctionDescription.ts"
 import * as Pipeline from "../../src/pipelines/Pipeline.ts"
 import {
@@ -96,7 +98,8 @@ def main(ctx, msg):
   inner(msg)
   ctx.send(bytearray(msg))
 `,
-  traceback: /^Traceback .*\n.*python\.py", line 4, in main\n(.*\n)*.*line 2, in inner\n(.*\n)*IndexError: too bad/,
+  traceback:
+    /^Traceback .*\n.*python\.py", line 4, in main\n +inner\(msg\)\n(.*\n)*.*line 2, in inner\n(.*\n)*IndexError: too bad/,
   where: /most recent call first.*\n.*python\.py", line 2 in main$/,
   hangs: "def main(ctx, msg):\n  while msg == b'bad': pass\n  ctx.send(msg)\n",
   hogs: "kept = []\ndef main(ctx, msg):\n  while msg == b'bad': kept.append(bytearray(1000000))\n  ctx.send(msg)\n",
@@ -294,6 +297,17 @@ const suite = (name: string, each: Each, skipped: boolean) => {
         yield* gate.open
         yield* until(out, ({ length }) => length === 20_000)
         assert.deepStrictEqual((yield* report).alerts, [])
+      })
+    )
+
+    test(
+      "leaves nothing of its code on the disk once it runs",
+      Effect.gen(function*() {
+        const name = `left${process.pid}`
+        const { running } = yield* start({ functions: [make(each.upper, { name })] })
+        yield* running
+
+        assert.deepStrictEqual(globSync(`kps-function-*/${name}*`, { cwd: tmpdir() }), [])
       })
     )
 
