@@ -92,7 +92,7 @@ export const JetStream = Schema.Struct({
   durable: Schema.optionalKey(
     Schema.String.annotate({
       description:
-        "Ingress with read: acknowledged. Name of the durable consumer, which is made where it is not there. Without it: kps, the ids of connector instance and stream, with \"-\" between."
+        "Ingress with read: acknowledged. Name of the durable consumer, which is made where it is not there. Without it: kps-<instance>+<stream>, the ids of connector instance and stream."
     }).check(jetStreamName, noControl, Schema.isMaxLength(128))
   ),
   start: Schema.Literals(["first", "new"]).annotate({

@@ -138,14 +138,14 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector, JetStream outs
         yield* send(1, 50)
         yield* Effect.promise(() =>
           consumers.add("PLANT", {
-            durable_name: "kps-c-1-held",
+            durable_name: "kps-c-1+held",
             ack_policy: "explicit",
             ack_wait: 60_000_000_000,
             filter_subject: "plant.a"
           })
         )
         yield* Effect.promise(async () => {
-          const consumer = await jetstream(nc).consumers.get("PLANT", "kps-c-1-held")
+          const consumer = await jetstream(nc).consumers.get("PLANT", "kps-c-1+held")
           let taken = 0
           for await (const message of await consumer.fetch({ max_messages: 20, expires: 2_000 })) {
             // the last ones die with their reader
