@@ -209,11 +209,14 @@ export const make = Effect.fnUntraced(function*<Name extends string>(
     return yield* sync.commit(request.payloads)
   })
 
-  /** Has the turn until it is applied: a caller that gives up meanwhile leaves, and what it asked for goes on. */
+  /**
+   * Has the turn until it is applied: a caller that gives up meanwhile leaves, and what it asked for goes on. From its turn
+   * on it is not interrupted: what was written would be applied by nobody.
+   */
   const setPayload = (request: SetPayloadRequest, until: number) =>
     Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
       yield* restore(turn.take(1))
-      const accepted = yield* Effect.onError(restore(check(request)), () => turn.release(1))
+      const accepted = yield* Effect.onError(check(request), () => turn.release(1))
       const timeout = Duration.millis(Math.max(0, until - (yield* Clock.currentTimeMillis)))
       const applied = Effect.ensuring(apply(accepted, Duration.min(startTimeout, timeout)), turn.release(1))
       return yield* restore(Fiber.join(yield* FiberSet.run(applying, applied)))

@@ -129,7 +129,7 @@ export class DeadLetters extends Context.Service<DeadLetters, {
   readonly place: "memory" | "jetstream"
   /**
    * Succeeds when all letters, of one instance, are kept; says how many older ones had to make room. May be tried again
-   * with the same letters: each is kept once.
+   * with the same letters: each is kept once, in JetStream as long as it knows their keys, for two minutes.
    */
   readonly add: (letters: Array.NonEmptyReadonlyArray<Letter>) => Effect.Effect<number, DeadLetterError>
   /** Oldest first, at most `limit` (default 100, at most 1,000) after the letter `after` (default: from the first). */

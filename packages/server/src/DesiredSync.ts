@@ -38,7 +38,7 @@ export interface DesiredSync {
    *
    * **Details**
    *
-   * When another replica writes at the same time, it is begun anew with what that one wrote: both end as if one had come
+   * Not to be interrupted before that: what is written counts as applied. When another replica writes at the same time, it is begun anew with what that one wrote: both end as if one had come
    * after the other. Fails without having written anything, or with `UNAVAILABLE` when that is not known; what was
    * written all the same is applied as another replica's.
    */

@@ -7,7 +7,7 @@ import { NatsConnection } from "@kps/transport"
 import { JetStreamApiError } from "@nats-io/jetstream"
 import { type KV, Kvm, type KvWatchEntry } from "@nats-io/kv"
 import * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -16,6 +16,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { type Bucket, Buckets, type Change, type Entry } from "./Bucket.ts"
 import { collect, each } from "./internal/each.ts"
+import { purgeMarkers } from "./internal/purgeMarkers.ts"
 import { Conflict, StateError, Unavailable } from "./StateError.ts"
 
 /**
@@ -29,10 +30,17 @@ export interface Options {
   readonly prefix?: string
   /** How long one answer of the broker is waited for. Default: 5 seconds. */
   readonly timeout?: Duration.Input
+  /**
+   * How long a bucket remembers that a key was removed: what is older goes, up to 1,000 of them at a time. Default: 1 hour.
+   */
+  readonly markersKept?: Duration.Input
 }
 
 /** How long a watch that broke off waits before it is begun anew. */
 const watchAgain = Schedule.spaced("500 millis")
+
+/** How often is looked whether a bucket that is watched is still the same one. */
+const lookForRemade = "2 seconds"
 
 /** How many values are read at a time. */
 const readAtOnce = 32
@@ -54,22 +62,41 @@ const readAtOnce = 32
 export const layer = (options: Options = {}): Layer.Layer<Buckets, never, NatsConnection.NatsConnection> =>
   Layer.effect(
     Buckets,
-    Effect.map(NatsConnection.NatsConnection, (connection) => {
-      const opened = new Map<string, Bucket>()
+    Effect.gen(function*() {
+      const connection = yield* NatsConnection.NatsConnection
+      const opened = new Map<string, Opened>()
+      const keptMillis = Duration.toMillis(Duration.fromInputUnsafe(options.markersKept ?? "1 hour"))
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(
+        Effect.sleep(Math.min(keptMillis, purgeMillis)),
+        Effect.suspend(() =>
+          Effect.forEach(Array.from(opened.values()), ({ purge }) => Effect.ignore(purge(keptMillis)), {
+            discard: true
+          })
+        )
+      )))
       return {
         open: (name) => {
-          const bucket = opened.get(name) ?? open(connection, `${options.prefix ?? "kps"}-${name}`, options)
-          opened.set(name, bucket)
-          return bucket
+          const one = opened.get(name) ?? open(connection, `${options.prefix ?? "kps"}-${name}`, options)
+          opened.set(name, one)
+          return one.bucket
         }
       }
     })
   )
 
+interface Opened {
+  readonly bucket: Bucket
+  /** Removes what is kept of keys that were removed longer ago. */
+  readonly purge: (keptMillis: number) => Effect.Effect<unknown, StateError>
+}
+
+/** How often is looked for markers that are too old. */
+const purgeMillis = 600_000
+
 type Connection = NatsConnection.NatsConnection["Service"]
 type Client = Effect.Success<Connection["current"]>
 
-const open = (connection: Connection, name: string, options: Options): Bucket => {
+const open = (connection: Connection, name: string, options: Options): Opened => {
   const { replicas = 1, timeout = "5 seconds" } = options
   // A connection that broke is another object when it is back, and what was made on it is of no use any more.
   const ready = new WeakMap<Client, Promise<KV>>()
@@ -115,13 +142,41 @@ const open = (connection: Connection, name: string, options: Options): Bucket =>
           : Option.some({ key, value: found.value, revision: found.revision })
     )
 
-  const follow = (client: Client, filter: string, queue: Queue.Enqueue<Change>) =>
+  /** When it was made: another one under the same name was made later. */
+  const made = (client: Client) =>
+    Effect.tryPromise(() => bind(client).then((kv) => kv.status()).then((status) => status.streamInfo.created))
+
+  /** A watch of a bucket that is gone hears nothing any more, and does not say so. */
+  const untilRemade = Effect.fnUntraced(function*(client: Client, created: string) {
+    while (true) {
+      yield* Effect.sleep(lookForRemade)
+      // While there is no answer the watch may well be right.
+      const now = yield* Effect.option(Effect.timeout(made(client), timeout))
+      if (Option.isSome(now) && now.value !== created) return
+      // The bucket is bound anew, and made where it is not there.
+      if (Option.isNone(now)) ready.delete(client)
+    }
+  })
+
+  const follow = (client: Client, filter: string, known: Known, queue: Queue.Enqueue<Change>) =>
     Effect.scoped(Effect.gen(function*() {
+      const created = yield* made(client)
+      if (known.created !== undefined && known.created !== created) {
+        for (const [key, revision] of known.revisions) {
+          // Another one than before: whoever has heard that takes it for a change.
+          Queue.offerUnsafe(queue, { key, revision: revision + 1, value: Option.none() })
+        }
+        known.revisions.clear()
+      }
+      known.created = created
       const entries = yield* Effect.acquireRelease(
         Effect.tryPromise(() => bind(client).then((kv) => kv.watch({ key: filter }))),
         (entries) => Effect.sync(() => entries.stop())
       )
-      yield* Effect.tryPromise(() => offerAll(entries, queue))
+      yield* Effect.raceFirst(
+        Effect.tryPromise(() => offerAll(entries, known, queue)),
+        untilRemade(client, created)
+      )
     })).pipe(Effect.ensuring(Effect.sync(() => ready.delete(client))))
 
   const checkReplicas = Effect.gen(function*() {
@@ -135,7 +190,16 @@ const open = (connection: Connection, name: string, options: Options): Bucket =>
     )
   })
 
-  return {
+  const purge = Effect.fnUntraced(function*(keptMillis: number): Effect.fn.Return<number, StateError> {
+    const client = yield* Effect.mapError(connection.current, (error) => fail("purge", "", error))
+    const kv = yield* on("purge", "", 0, (kv) => Promise.resolve(kv))
+    return yield* Effect.mapError(
+      Effect.scoped(purgeMarkers(client, name, kv, keptMillis)),
+      (error) => fail("purge", "", error)
+    )
+  })
+
+  const bucket: Bucket = {
     name,
     get,
     put: (key, value, expected) =>
@@ -148,14 +212,15 @@ const open = (connection: Connection, name: string, options: Options): Bucket =>
       return found.flatMap(Option.toArray)
     }),
     watch: (filter) =>
-      Stream.callback<Change>((queue) =>
-        connection.changes.pipe(
+      Stream.callback<Change>((queue) => {
+        const known: Known = { created: undefined, revisions: new Map() }
+        return connection.changes.pipe(
           Stream.switchMap(Option.match({
             onNone: () => Stream.empty,
             onSome: (client) =>
               Stream.fromEffectDrain(
                 Effect.ignore(checkReplicas).pipe(
-                  Effect.andThen(Effect.exit(follow(client, filter, queue))),
+                  Effect.andThen(Effect.exit(follow(client, filter, known, queue))),
                   Effect.tap((exit) =>
                     exit._tag === "Failure" && !Cause.hasInterruptsOnly(exit.cause)
                       ? Effect.annotateLogs(Effect.logDebug("a watch broke off", exit.cause), { bucket: name, filter })
@@ -166,15 +231,26 @@ const open = (connection: Connection, name: string, options: Options): Bucket =>
               )
           })),
           Stream.runDrain
-        ), { bufferSize: Infinity })
+        )
+      }, { bufferSize: Infinity })
   }
+  return { bucket, purge }
 }
 
 const wrongLastSequence: ReadonlySet<number> = new Set([10071, 10164])
 
 const wasChanged = (cause: unknown): boolean => cause instanceof JetStreamApiError && wrongLastSequence.has(cause.code)
 
-const offerAll = (entries: AsyncIterable<KvWatchEntry>, queue: Queue.Enqueue<Change>): Promise<void> =>
+/** What a watch has told of. */
+interface Known {
+  created: string | undefined
+  /** Of the keys that are there. */
+  readonly revisions: Map<string, number>
+}
+
+const offerAll = (entries: AsyncIterable<KvWatchEntry>, known: Known, queue: Queue.Enqueue<Change>): Promise<void> =>
   each(entries, ({ key, operation, revision, value }) => {
+    if (operation === "PUT") known.revisions.set(key, revision)
+    else known.revisions.delete(key)
     Queue.offerUnsafe(queue, { key, revision, value: operation === "PUT" ? Option.some(value) : Option.none() })
   })

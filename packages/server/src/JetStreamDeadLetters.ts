@@ -75,19 +75,31 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
   const tailSubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.tail.${id}`
   const replaySubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.replayed.${id}`
 
-  const evict = Effect.fnUntraced(function*(instance: string): Effect.fn.Return<number, DeadLetterError> {
+  const evict = (instance: string): Effect.Effect<number, DeadLetterError> =>
+    Effect.suspend(() => {
+      const evicted = { count: 0 }
+      return Effect.matchEffect(evictCounting(instance, evicted), {
+        onSuccess: () => Effect.succeed(evicted.count),
+        // What went is told; the rest goes the next time.
+        onFailure: (error) => evicted.count > 0 ? Effect.succeed(evicted.count) : Effect.fail(error)
+      })
+    })
+
+  const evictCounting = Effect.fnUntraced(function*(
+    instance: string,
+    evicted: { count: number }
+  ): Effect.fn.Return<void, DeadLetterError> {
     const ofLetters = `${streams.rootOf(instance)}.letter.`
-    let evicted = 0
     while (true) {
       const state = (yield* streams.info(instance))?.state
-      if (state === undefined || state.messages === 0) return evicted
+      if (state === undefined || state.messages === 0) return
       const age = (yield* Clock.currentTimeMillis) - Date.parse(state.first_ts)
       const tooMuch = state.bytes > maxBytes && state.first_seq < state.last_seq
-      if (age < maxAgeMillis && !tooMuch) return evicted
+      if (age < maxAgeMillis && !tooMuch) return
       const first = yield* streams.message(instance, state.first_seq)
       // Another replica may have been faster: each is counted once.
       const removed = yield* streams.remove(instance, state.first_seq)
-      if (removed && first?.subject.startsWith(ofLetters) === true) evicted++
+      if (removed && first?.subject.startsWith(ofLetters) === true) evicted.count++
     }
   })
 

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -18,7 +19,7 @@ import { quote } from "./internal/text.ts"
 import * as Key from "./Key.ts"
 import type { Session } from "./Session.ts"
 import * as Sessions from "./Sessions.ts"
-import type { StateError } from "./StateError.ts"
+import { isConflict, type StateError } from "./StateError.ts"
 import * as Stored from "./Stored.ts"
 
 /**
@@ -96,6 +97,11 @@ export class Lease extends Context.Service<Lease, {
 
 const stored = Stored.make(1, Schema.Struct({ instance: Schema.String, name: Schema.String, session: Schema.String }))
 
+interface Taken {
+  readonly session: Session
+  readonly token: number
+}
+
 /** How long is waited for the next change, and after an error: changes are heard of sooner, as a rule. */
 const lookAgain = "1 second"
 
@@ -106,7 +112,8 @@ const lookAgain = "1 second"
  * @category constructors
  * @since 0.1.0
  */
-export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions> = Effect.gen(function*() {
+export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions | Scope.Scope> = Effect.gen(function*() {
+  const scope = yield* Effect.scope
   const sessions = yield* Sessions.Sessions
   const { bucket, instance } = sessions
   const keyOf = (name: string) => Key.make("lease", instance, name)
@@ -139,12 +146,13 @@ export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions> = E
     let found = sessions.heard(key)
     if (found !== undefined) {
       const { session: holder } = yield* stored.decode(bucket, found)
-      if (holder === session.id) {
-        // Of a try of which nothing was heard, or given back since then.
-        found = yield* sessions.look(key)
-        if (found !== undefined) return Option.some(found.revision)
-      } else if (!(yield* sessions.isOver(holder))) return Option.none()
+      // Of a try of which nothing was heard, or given back since then. It is written anew: what gives it back late, by the
+      // token of then, must not give back this one.
+      if (holder === session.id) found = yield* sessions.look(key)
+      else if (!(yield* sessions.isOver(holder))) return Option.none()
     }
+    // Where that is lost, the leases of others are, too, and they need not know it yet.
+    if ((yield* sessions.look(Key.make("session", instance, session.id))) === undefined) return Option.none()
     const value = yield* stored.encode({ instance, name, session: session.id })
     const written = yield* Effect.result(bucket.put(key, value, found?.revision ?? 0))
     if (Result.isSuccess(written)) {
@@ -188,13 +196,25 @@ export const make: Effect.Effect<Lease["Service"], never, Sessions.Sessions> = E
       }
     })
 
-  const release = (name: string, { session, token }: { readonly session: Session; readonly token: number }) =>
-    session.isAlive()
-      ? Effect.ignore(Effect.timeout(
-        Effect.andThen(bucket.remove(keyOf(name), token), sessions.look(keyOf(name))),
-        lookAgain
-      ))
-      : Effect.void
+  /** Gives it back, as long as that is not known to be done: with the session it ends by itself. */
+  const giveBack = (name: string, { session, token }: Taken): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (!session.isAlive()) return Effect.void
+      const key = keyOf(name)
+      return Effect.timeout(bucket.remove(key, token), lookAgain).pipe(
+        Effect.catchIf((error) => error._tag === "StateError" && isConflict(error), () => Effect.void),
+        Effect.andThen(Effect.ignore(Effect.timeout(sessions.look(key), lookAgain))),
+        Effect.asVoid,
+        Effect.catch(() => Effect.andThen(Effect.sleep(lookAgain), giveBack(name, { session, token })))
+      )
+    })
+
+  /** Waits for it as long as an answer takes, and goes on without being waited for. */
+  const release = (name: string, taken: Taken): Effect.Effect<void> =>
+    Effect.flatMap(
+      Effect.forkIn(giveBack(name, taken), scope),
+      (fiber) => Effect.asVoid(Effect.timeoutOption(Fiber.await(fiber), lookAgain))
+    )
 
   /** Ends when somebody else has written or removed the lease: an operator, since replicas do not. */
   const watch = (key: string, token: number): Effect.Effect<void> => {

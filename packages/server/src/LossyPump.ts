@@ -93,7 +93,7 @@ const publish = (
   messages: ReadonlyArray<Channel.Message>,
   stream: Supervision
 ): Effect.Effect<void, TransportFailed | GivenUp> =>
-  Effect.matchEffect(stream.transport.publishAll(messages), {
+  Effect.matchEffect(stream.transport.publishChecked(messages), {
     onSuccess: () => {
       stream.report.stats.published += Packing.payloadCount(messages)
       return stream.report.isHealthy ? Effect.void : stream.well
@@ -121,7 +121,11 @@ const recover = Effect.fnUntraced(function*(
     rest = rest.slice(handedOver)
     yield* wait(error, stream)
     if (rest.length === 0) return yield* stream.well
-    const result = yield* Effect.result(stream.transport.publishAll(rest))
+    // The broker says that it refuses only after the fact.
+    const again = error.reason._tag === "PermissionDenied"
+      ? stream.transport.publishConfirmed(rest)
+      : stream.transport.publishChecked(rest)
+    const result = yield* Effect.result(again)
     if (result._tag === "Success") {
       stats.published += Packing.payloadCount(rest)
       return yield* stream.well

@@ -47,6 +47,9 @@ export interface Options {
  * its own monotonic clock, counted from when it heard of the last one; and then only if there was none meanwhile:
  * removing it is a compare-and-set on the revision that it heard of. Whoever comes to life again after that cannot renew.
  *
+ * A session that is not there any more though it should be tells that all of them are lost, as with the disk of a broker:
+ * the next one begins when every other replica has found out, after the time to live.
+ *
  * @category services
  * @since 0.1.0
  */
@@ -169,7 +172,8 @@ export const make = Effect.fnUntraced(function*(
     return revision
   })
 
-  const renew = Effect.fnUntraced(function*(session: Session, first: number) {
+  /** Until it is over: true when it was not there any more before that. */
+  const renew = Effect.fnUntraced(function*(session: Session, first: number): Effect.fn.Return<boolean> {
     let revision = first
     let pause = ttl / 3
     for (let renewal = 1; session.isAlive(); renewal++) {
@@ -185,9 +189,10 @@ export const make = Effect.fnUntraced(function*(
       // A try of which nothing was heard may have been written; or somebody has taken the session away.
       const found = yield* Effect.result(Effect.timeout(look(keyOf(session.id)), ttl / 3))
       if (Result.isFailure(found)) continue
-      if (found.success === undefined) return
+      if (found.success === undefined) return session.isAlive()
       revision = found.success.revision
     }
+    return false
   })
 
   const live = Effect.gen(function*() {
@@ -195,7 +200,7 @@ export const make = Effect.fnUntraced(function*(
     const first = yield* write(session, 0, 0)
     if (!session.isAlive()) return
     yield* Deferred.succeed(current, session)
-    yield* Effect.raceFirst(renew(session, first), session.untilOver).pipe(
+    const vanished = yield* Effect.raceFirst(renew(session, first), Effect.as(session.untilOver, false)).pipe(
       Effect.ensuring(Effect.suspend(() => {
         current = Deferred.makeUnsafe()
         session.end()
@@ -203,6 +208,8 @@ export const make = Effect.fnUntraced(function*(
         return Effect.ignore(Effect.timeout(bucket.remove(keyOf(session.id)), Math.min(ttl, 1_000)))
       }))
     )
+    // With the bucket the leases of others are lost, too, who may not have found out.
+    if (vanished) yield* Effect.sleep(ttl)
   })
   // What a first write left of which nothing was heard is taken away when its time has come.
   yield* Effect.forkScoped(Effect.repeat(Effect.ignore(live), Schedule.spaced(Math.min(ttl / 10, 500))))

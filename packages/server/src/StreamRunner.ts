@@ -79,6 +79,8 @@ interface Run {
   readonly fiber: Fiber.Fiber<void>
   /** Absent while it waits for its turn, or for its lease. */
   term: Term | undefined
+  /** Succeeds when it is to take no more and to finish what it has, by whichever lease. */
+  readonly draining: Deferred.Deferred<void>
   /** It was told to stop. */
   stopping: boolean
 }
@@ -172,7 +174,12 @@ export class StreamRunner {
       Effect.andThen(Effect.suspend(() => this.terms(run))),
       Effect.catchDefect(this.broken)
     )
-    const run: Run = { fiber: this.environment.desk.runFork(program), term: undefined, stopping: false }
+    const run: Run = {
+      fiber: this.environment.desk.runFork(program),
+      term: undefined,
+      draining: Deferred.makeUnsafe(),
+      stopping: false
+    }
     this.current = run
   }
 
@@ -193,7 +200,7 @@ export class StreamRunner {
     if (run === undefined || run.stopping) return
     const { term } = run
     if (term !== undefined && (term.pumping || term.subscription.isOpen)) {
-      Deferred.doneUnsafe(term.stream.draining, Exit.void)
+      Deferred.doneUnsafe(run.draining, Exit.void)
     } else this.stop()
   }
 
@@ -211,8 +218,10 @@ export class StreamRunner {
         return this.held(run, { held, lease })
       }))
       if (ended) return
-      this.phase = { _tag: "Starting" }
       yield* this.report.standby
+      // What it had taken is another replica's to finish.
+      if (Deferred.isDoneUnsafe(run.draining)) return this.enter({ _tag: "Standby" })
+      this.phase = { _tag: "Starting" }
     }
   })
 
@@ -247,7 +256,7 @@ export class StreamRunner {
       deadLetters,
       jetStream,
       clock,
-      draining: Deferred.makeUnsafe(),
+      draining: run.draining,
       backOff: (fault) => Effect.flatMap(this.backOff(fault), (again) => again ? Effect.void : new GivenUp()),
       well: this.well
     }

@@ -5,6 +5,7 @@
  */
 import type { Channel, JetStream, TransportError } from "@kps/transport"
 import { Packing, Transport } from "@kps/transport"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +14,11 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Lease from "./Lease.ts"
 import * as Messages from "./Messages.ts"
+import { monotonicMillis } from "./Session.ts"
 import { TransportFailed } from "./StreamFault.ts"
+
+/** How long what is published counts on a broker that refused nothing, in milliseconds. */
+const checkMillis = 5_000
 
 /**
  * The connection that all streams share, as it was last heard of.
@@ -29,6 +34,8 @@ export interface Connection {
   readonly whenConnected: Effect.Effect<void>
   /** The largest message the broker takes, encoded, in bytes, as far as it was heard of. */
   readonly maxPayloadBytes: () => number
+  /** Milliseconds from any start, by a clock that does not go back. */
+  readonly now: () => number
 }
 
 /**
@@ -41,6 +48,7 @@ export const watch = Effect.fnUntraced(function*(
   transport: Transport.Transport["Service"],
   onChange: (lost: TransportError.TransportError | undefined) => Effect.Effect<void>
 ): Effect.fn.Return<Connection, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
   const latch = Latch.makeUnsafe()
   let lost: TransportError.TransportError | undefined
   let maxPayloadBytes = Infinity
@@ -56,7 +64,13 @@ export const watch = Effect.fnUntraced(function*(
     }),
     Effect.forkScoped
   )
-  return { transport, lost: () => lost, whenConnected: latch.await, maxPayloadBytes: () => maxPayloadBytes }
+  return {
+    transport,
+    lost: () => lost,
+    whenConnected: latch.await,
+    maxPayloadBytes: () => maxPayloadBytes,
+    now: () => monotonicMillis(clock)
+  }
 })
 
 /** A closed transport does not come back: its own operations say so. */
@@ -98,6 +112,7 @@ export class StreamTransport {
   private readonly options: Transport.PublishOptions
   private readonly unsubscribed = Deferred.makeUnsafe<void>()
   private writer: JetStream.Writer | undefined
+  private checkedAt = -Infinity
   private ended = false
 
   constructor(connection: Connection, channel: Channel.ChannelName, options: Options = {}) {
@@ -158,6 +173,21 @@ export class StreamTransport {
     if (this.packing === undefined) return Messages.single(payloads, timestampNanos)
     const maxBytes = Math.min(this.packing.maxBytes, this.connection.maxPayloadBytes())
     return Packing.pack(payloads, timestampNanos, { ...this.packing, maxBytes })
+  }
+
+  /**
+   * As `publishAll`; of calls in a row, one every few seconds as `publishConfirmed`. The broker's refusals come after the
+   * fact: whoever publishes seldom would not hear of one before the next message, nor that time.
+   */
+  publishChecked(
+    messages: ReadonlyArray<JetStream.PublishedMessage>
+  ): Effect.Effect<void, TransportError.TransportError> {
+    const now = this.connection.now()
+    if (now - this.checkedAt < checkMillis) return this.publishAll(messages)
+    return Effect.tap(this.publishConfirmed(messages), () =>
+      Effect.sync(() => {
+        this.checkedAt = now
+      }))
   }
 
   /** As the transport's `publishAll`. */

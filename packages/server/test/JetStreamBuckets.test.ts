@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
+import { jetstreamManager } from "@nats-io/jetstream"
+import { connect as dial } from "@nats-io/transport-node"
 import { Clock, Context, Effect, Fiber, Layer, Option, Queue, Result, Stream } from "effect"
 import * as Bucket from "../src/Bucket.ts"
 import * as DesiredState from "../src/DesiredState.ts"
@@ -22,6 +24,15 @@ const leases = (buckets: Bucket.Buckets["Service"], timeToLive: number) =>
       Layer.provide(Layer.succeed(Bucket.Buckets, buckets))
     )
   ).pipe(Effect.map(Context.get(Lease.Lease)))
+
+const manager = (url: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = await dial({ servers: url })
+      return { client, streams: (await jetstreamManager(client)).streams }
+    }),
+    ({ client }) => Effect.promise(() => client.close())
+  )
 
 describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("JetStreamBuckets"), () => {
   it.live(
@@ -77,6 +88,46 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       assert.strictEqual(empty.url, url)
       assert.deepStrictEqual(found, Option.none())
       assert.strictEqual(Option.getOrThrow(yield* positions.get("i", "s")).position, 2)
+    }), 30_000)
+
+  it.live(
+    "is heard of by a watch also when it was removed and made anew: first that its keys are gone",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const bucket = (yield* connect(server.url)).open("b")
+        const look = yield* manager(server.url)
+        yield* bucket.put("a", new Uint8Array([1]), 0)
+        const seen: Array<string> = []
+        yield* bucket.watch(">").pipe(
+          Stream.runForEach(({ key, value }) => Effect.sync(() => seen.push(`${key} ${value._tag}`))),
+          Effect.forkScoped
+        )
+        yield* eventually(Effect.suspend(() => seen.length === 1 ? Effect.void : Effect.fail("not yet")))
+        yield* Effect.promise(() => look.streams.delete("KV_kps-b"))
+        yield* eventually(bucket.put("c", new Uint8Array([1]), 0))
+        yield* eventually(Effect.suspend(() => seen.length >= 3 ? Effect.void : Effect.fail("not yet")))
+
+        assert.deepStrictEqual(seen, ["a Some", "a None", "c Some"])
+      }),
+    30_000
+  )
+
+  it.live("forgets after a while that keys were removed, and nothing else", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const bucket = (yield* connect(server.url, { markersKept: "300 millis" })).open("b")
+      const look = yield* manager(server.url)
+      const messages = Effect.promise(async () => (await look.streams.info("KV_kps-b")).state.messages)
+      for (const key of ["a", "b", "c"]) yield* bucket.put(key, new Uint8Array([1]), 0)
+      yield* bucket.remove("a")
+      yield* bucket.remove("b")
+      yield* bucket.put("b", new Uint8Array([2]), 0)
+      yield* eventually(Effect.filterOrFail(messages, (count) => count === 2, () => "not yet"))
+
+      assert.deepStrictEqual((yield* bucket.list(">")).map(({ key }) => key).toSorted(), ["b", "c"])
+      assert.deepStrictEqual(yield* bucket.get("a"), Option.none())
+      yield* bucket.put("a", new Uint8Array([3]), 0)
     }), 30_000)
 
   it.live("fails at once, and says why, on a broker without JetStream", () =>

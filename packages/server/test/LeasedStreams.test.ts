@@ -72,7 +72,7 @@ class Hand {
 const leased = (
   hooks: Hooks,
   hand: Hand,
-  options: RunningStreams.Options = {},
+  options: Parameters<typeof layer>[1] = {},
   over?: Layer.Layer<JetStream.JetStream, never, Transport.Transport>
 ) => layer(hooks, { ...options, stored: over }).pipe(Layer.provide(hand.layer))
 
@@ -208,6 +208,40 @@ describe("A stream that runs by a lease", () => {
       assert.deepStrictEqual([hand.tokens, hand.released], [0, 0])
     }).pipe(Effect.provide(leased({}, hand)))
   })
+
+  it.effect("ends when it loses it while it drains, and does not begin again", () =>
+    Effect.gen(function*() {
+      const hand = new Hand()
+      const held = Deferred.makeUnsafe<void>()
+      const { feed, lossy } = yield* fed
+      let published = 0
+      const slow = {
+        over: () => ({
+          publishAll: () =>
+            Effect.andThen(
+              Effect.sync(() => {
+                published++
+              }),
+              Deferred.await(held)
+            )
+        })
+      }
+      yield* Effect.gen(function*() {
+        const streams = yield* RunningStreams.RunningStreams
+        yield* apply([spec("1")])
+        yield* hand.give
+        yield* settle
+        yield* feed("a")
+        yield* until("a on its way", () => published === 1)
+        const draining = yield* Effect.forkChild(streams.drain({ timeout: "1 hour" }))
+        yield* settle
+        yield* hand.lose
+        yield* hand.give
+        yield* until("the end of the drain", () => draining.pollUnsafe() !== undefined)
+
+        assert.deepStrictEqual([hand.tokens, hand.released], [1, 1])
+      }).pipe(Effect.scoped, Effect.provide(leased(lossy, hand, slow)))
+    }))
 
   it.effect("gives it back when it has drained", () =>
     Effect.gen(function*() {

@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Bucket from "../src/Bucket.ts"
 import * as Key from "../src/Key.ts"
 import * as Positions from "../src/Positions.ts"
+import { StateError, Unavailable } from "../src/StateError.ts"
 import type { StreamSpec } from "../src/StreamSpec.ts"
 import { alertOf, alerts, apply, bytes, collect, type Hooks, layer, list, settle, spec, until } from "./streams.ts"
 import { Plug } from "./support/Plug.ts"
@@ -194,6 +195,49 @@ describe("The position of a resumable source", () => {
       yield* run({ topic: "b", options: { size: 1 }, since: "1.1" }, 4)
 
       assert.deepStrictEqual(starts, [0, 3, 0, 3])
+    }))
+
+  it.effect("is not taken for somebody else's when it was saved without an answer", () =>
+    Effect.gen(function*() {
+      const { buckets, positions } = yield* place
+      let answers = false
+      /** Writes, and says that it did not. */
+      const mute: Bucket.Buckets["Service"] = {
+        open: (name) => {
+          const bucket = buckets.open(name)
+          const put: Bucket.Bucket["put"] = (key, value, expected) =>
+            Effect.flatMap(bucket.put(key, value, expected), (revision) =>
+              answers
+                ? Effect.succeed(revision)
+                : Effect.fail(
+                  new StateError({
+                    reason: new Unavailable({ operation: "write", bucket: name, key, cause: new Error("late") })
+                  })
+                ))
+          return { ...bucket, put }
+        }
+      }
+      const starts: Array<number> = []
+      yield* Effect.gen(function*() {
+        yield* apply([spec("1")])
+        yield* flowed(starts, 1)
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* alerts, ["positionNotSaved of 1 (WARNING)"])
+        answers = true
+        yield* TestClock.adjust("3 seconds")
+        yield* settle
+
+        assert.deepStrictEqual(yield* alerts, [])
+        assert.deepStrictEqual(starts, [0])
+        assert.deepStrictEqual(Option.getOrThrow(yield* positions.get("c-1", "1")).position, { next: "3" })
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          layer(numbers(starts), { connectorId: "c-1" }).pipe(
+            Layer.provide(Layer.succeed(Positions.Positions, Positions.make(mute)))
+          )
+        )
+      )
     }))
 
   it.effect("raises an alert while it cannot be saved, and goes on", () =>

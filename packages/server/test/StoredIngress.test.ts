@@ -130,8 +130,8 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
 
           assert.deepStrictEqual(texts(stored), named(stored.length))
           assert.strictEqual(new Set(stored.map(({ epoch }) => epoch)).size, 2)
-          assert.strictEqual(youngs.length, 1)
-          assert.isAbove(youngs[0]!, 20)
+          // It begins anew when the old one has stored something after the resume point was read.
+          assert.isAbove(Math.min(...youngs), 20)
         }).pipe(Effect.provide(server)),
       60_000
     )

@@ -3,7 +3,7 @@ import { Delivery } from "@kps/connector"
 import { Events } from "@kps/events"
 import { Channel, NatsTransport, Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { type Duration, Effect, Layer, Redacted, References, Stream } from "effect"
+import { type Duration, Effect, Layer, Queue, Redacted, References, Stream } from "effect"
 import { get } from "node:http"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import {
@@ -62,6 +62,48 @@ const subscriptions = (server: NatsServer.NatsServer["Service"]) =>
   })
 
 describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("RunningStreams on NATS"), () => {
+  it.live(
+    "tells of a channel that is refused also to a source that publishes now and then, and keeps what it gave",
+    () => {
+      const config = (channel: string) =>
+        `authorization { users: [{ user: u, password: p, permissions: { publish: ["${channel}", "_INBOX.>", "kps.>"] } }] }`
+      const queue = Effect.runSync(Queue.unbounded<string>())
+      const hooks: Hooks = {
+        ingress: () => Effect.succeed(Delivery.lossy(Stream.map(Stream.fromQueue(queue), bytes)))
+      }
+      return Effect.gen(function*() {
+        const server = yield* NatsServer.make({ config: config("other") })
+        const seen: Array<string> = []
+        yield* Effect.gen(function*() {
+          yield* apply([spec("1")], "5 seconds")
+          assert.strictEqual(yield* stateOf("1"), "Running")
+          yield* Queue.offer(queue, "a")
+          yield* until("unhealthy", Effect.map(stateOf("1"), (state) => state === "Retrying"))
+          assert.include(yield* alerts, "transportPublishFailed of 1 (CRITICAL)")
+          yield* server.configure(config("ch.1"))
+          yield* server.kill("SIGHUP")
+          const messages = yield* Effect.flatMap(
+            Transport.Transport,
+            (transport) => transport.subscription(Channel.ChannelName.make("ch.1"))
+          )
+          yield* Effect.forkScoped(
+            Stream.runForEach(messages, ({ payloads }) => Effect.sync(() => seen.push(...payloads.map(text))))
+          )
+          yield* until("healthy", Effect.map(stateOf("1"), (state) => state === "Running"), "40 seconds")
+          yield* until("what it gave", Effect.sync(() => seen.length > 0))
+
+          assert.deepStrictEqual(seen, ["a"])
+        }).pipe(
+          Effect.scoped,
+          Effect.provide(
+            replica(server, hooks, { user: "u", password: Redacted.make("p") })
+          )
+        )
+      })
+    },
+    60_000
+  )
+
   it.live(
     "recovers from a broker that is killed: what was acknowledged has arrived, in order, and it says so meanwhile",
     () => {

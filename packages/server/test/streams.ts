@@ -69,7 +69,16 @@ export const layer = (
   const { over = () => ({}), stored = Layer.empty } = options
   const changed = Layer.effect(
     Transport.Transport,
-    Effect.map(Transport.Transport, (transport) => Transport.Transport.of({ ...transport, ...over(transport) }))
+    Effect.map(Transport.Transport, (transport) => {
+      const replaced: Partial<Service> = over(transport)
+      const { publishAll } = replaced
+      // Of what is published now and then a confirmation is asked for: the same replaces that.
+      return Transport.Transport.of({
+        ...transport,
+        ...(publishAll === undefined ? {} : { publishConfirmed: publishAll }),
+        ...replaced
+      })
+    })
   )
   return RunningStreams.layer(Fake, options).pipe(
     Layer.provide(Layer.provideMerge(stored, changed)),

@@ -1,6 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import * as Bucket from "../../src/Bucket.ts"
+import * as Key from "../../src/Key.ts"
 import * as Lease from "../../src/Lease.ts"
 import * as Sessions from "../../src/Sessions.ts"
 import { fresh, Place } from "../support/Place.ts"
@@ -9,10 +10,14 @@ import { Plug } from "../support/Plug.ts"
 const ttl = 600
 
 /** The leases of one replica in a scope of its own, and its connection in the hands of the test. */
-const replica = Effect.fnUntraced(function*(instance: string, clock?: Clock.Clock) {
+const replica = Effect.fnUntraced(function*(
+  instance: string,
+  options: { readonly clock?: Clock.Clock; readonly ttl?: number } = {}
+) {
+  const { clock } = options
   const plug = new Plug(yield* Place.use(({ process }) => process))
   const layer = Lease.layer.pipe(
-    Layer.provide(Sessions.layer({ instance, timeToLive: ttl })),
+    Layer.provide(Sessions.layer({ instance, timeToLive: options.ttl ?? ttl })),
     Layer.provide(Layer.succeed(Bucket.Buckets, plug.buckets)),
     Layer.provide(clock === undefined ? Layer.empty : Layer.succeed(Clock.Clock, clock))
   )
@@ -85,6 +90,44 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         const second = yield* Fiber.join(waiting)
         assert.isAbove(second.token, first.token)
         assert.isTrue(second.isHeld())
+      }))
+
+    it.effect(
+      "is given back when the place is there again, though it could not be given back at once",
+      () =>
+        Effect.gen(function*() {
+          const instance = fresh("i")
+          // It lives long: who waits for its end waits in vain.
+          const [one, other] = yield* Effect.all([replica(instance, { ttl: 60_000 }), replica(instance)])
+          const first = yield* hold(one.lease, "s")
+          const waiting = yield* Effect.forkChild(hold(other.lease, "s"))
+          yield* one.plug.pull
+          yield* first.release
+          assert.isUndefined(waiting.pollUnsafe())
+          yield* one.plug.push
+
+          assert.isAbove((yield* Fiber.join(waiting)).token, first.token)
+        }),
+      30_000
+    )
+
+    it.effect("is not taken by whoever finds that all of them are lost, before every holder has found out", () =>
+      Effect.gen(function*() {
+        const instance = fresh("i")
+        const [one, other] = yield* Effect.all([replica(instance), replica(instance)])
+        const first = yield* hold(one.lease, "s")
+        yield* hold(other.lease, "another")
+        yield* one.plug.pull
+        const at = performance.now()
+        // As the loss of a disk: nothing is there any more.
+        const place = (yield* Place.use(({ process }) => process)).open("leases")
+        for (const { key } of yield* place.list(`*.${Key.token(instance)}.*`)) yield* place.remove(key)
+        const taken = yield* Effect.forkChild(hold(other.lease, "s"))
+        yield* first.lost
+        assert.isUndefined(taken.pollUnsafe())
+        yield* Fiber.join(taken)
+
+        assert.isAbove(performance.now() - at, ttl)
       }))
 
     it.effect("is not left behind by a caller that gives up while it waits", () =>
@@ -174,7 +217,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         const day = 86_400_000
         const ahead = yield* shifted(() => day)
         const instance = fresh("i")
-        const [one, other] = yield* Effect.all([replica(instance, ahead), replica(instance)])
+        const [one, other] = yield* Effect.all([replica(instance, { clock: ahead }), replica(instance)])
         const first = yield* hold(one.lease, "s")
         const waiting = yield* Effect.forkChild(hold(other.lease, "s"))
         yield* Effect.sleep(ttl * 3)
@@ -189,7 +232,7 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
       Effect.gen(function*() {
         let skipped = 0
         const jumping = yield* shifted(() => skipped)
-        const { lease } = yield* replica(fresh("i"), jumping)
+        const { lease } = yield* replica(fresh("i"), { clock: jumping })
         const held = yield* hold(lease, "s")
         const before = held.isHeld()
         skipped = ttl

@@ -6,6 +6,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { Session, SessionOver } from "./Session.ts"
 
+const openAgain = "1 second"
+
 export class Sessions {
   private session: Session | undefined
   private readonly waiting = new Set<(session: Session) => void>()
@@ -32,15 +34,20 @@ export class Sessions {
 
   /** Makes them, for ever. */
   run(connections: Stream.Stream<Option.Option<NatsConnection>>): Effect.Effect<void> {
-    return Stream.runForEach(connections, (connection) => {
-      if (Option.isNone(connection)) return Effect.void
-      return Effect.matchCauseEffect(Session.make(connection.value), {
+    const open = (client: NatsConnection): Effect.Effect<void> =>
+      Effect.matchCauseEffect(Session.make(client), {
         // gone again: the next connection is told of
         onFailure: (cause) =>
-          Cause.hasDies(cause) ? Effect.logError("JetStream cannot be used on this connection", cause) : Effect.void,
+          Cause.hasDies(cause)
+            // whoever waits for a session must not wait for ever
+            ? Effect.logError("JetStream cannot be used on this connection: tries again", cause).pipe(
+              Effect.andThen(Effect.sleep(openAgain)),
+              Effect.andThen(Effect.suspend(() => open(client)))
+            )
+            : Effect.void,
         onSuccess: (session) => Effect.sync(() => this.begin(session))
       })
-    })
+    return Stream.runForEach(connections, Option.match({ onNone: () => Effect.void, onSome: open }))
   }
 
   private begin(session: Session): void {
