@@ -13,16 +13,17 @@ export interface Acknowledged {
 }
 
 export class Acks {
-  private readonly maxRemembered: number
   private session: Session | undefined
   /** Where those go that the broker may not have. */
   private subjects: Array<string> = []
-  /** When the messages of these sequences had been stored. */
-  private readonly remembered = new Map<number, number>()
+  // each at its sequence modulo their length: sequences, and when those messages had been stored
+  private readonly sequences: Float64Array
+  private readonly storedMillis: Float64Array
   private flushing = false
 
-  constructor(maxRemembered: number) {
-    this.maxRemembered = maxRemembered
+  constructor(remembered: number) {
+    this.sequences = new Float64Array(remembered)
+    this.storedMillis = new Float64Array(remembered)
   }
 
   /** Sends what an earlier connection may not have delivered. */
@@ -33,23 +34,25 @@ export class Acks {
   }
 
   ack(subject: string, { sequence, storedMillis }: Acknowledged): void {
-    const { remembered } = this
-    // the oldest is the first
-    remembered.delete(sequence)
-    remembered.set(sequence, storedMillis)
-    if (remembered.size > this.maxRemembered) remembered.delete(remembered.keys().next().value ?? 0)
+    const { length } = this.sequences
+    if (length > 0) {
+      this.sequences[sequence % length] = sequence
+      this.storedMillis[sequence % length] = storedMillis
+    }
     this.subjects.push(subject)
     if (this.session?.acknowledge(subject, body) === true) this.flush()
   }
 
   /** Whether the message was acknowledged, as far as that is remembered. */
   has({ sequence, storedMillis }: Acknowledged): boolean {
-    return this.remembered.get(sequence) === storedMillis
+    const { length } = this.sequences
+    return length > 0 && this.sequences[sequence % length] === sequence
+      && this.storedMillis[sequence % length] === storedMillis
   }
 
   clear(): void {
     this.subjects = []
-    this.remembered.clear()
+    this.sequences.fill(0)
   }
 
   private flush(): void {

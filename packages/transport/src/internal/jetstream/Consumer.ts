@@ -56,8 +56,8 @@ export interface Options {
 const maxWaiting = 4096
 /** For so many messages at a time it is asked again. */
 const rewindBatch = 1024
-/** So many times what a consumer holds at most is remembered of what was acknowledged. */
-const remembered = 2
+/** Of so many messages at most it is remembered that they were acknowledged. */
+const maxRemembered = 8192
 const nanosPerMilli = 1_000_000
 
 const noView = new TransportCodec.View([], 0, 0)
@@ -97,7 +97,7 @@ export class Consumer {
   constructor(options: Options) {
     this.options = options
     // an exclusive reader knows by the order
-    this.acks = new Acks(options.exclusive ? 0 : remembered * options.wanted.max_ack_pending)
+    this.acks = new Acks(options.exclusive ? 0 : Math.min(2 * options.wanted.max_ack_pending, maxRemembered))
     this.leaseMillis = options.wanted.ack_wait / nanosPerMilli
     this.attachment = new Attachment({
       channel: options.channel,
