@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { NatsTransport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Deferred, Effect, Fiber, Option, Ref, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Option, Ref, Stream } from "effect"
+import * as JetStreamJournal from "../src/documents/JetStreamJournal.ts"
+import * as Journal from "../src/documents/Journal.ts"
 import { connect } from "./support/Place.ts"
 
 const category = (name: string) => ({ name, purpose: "", values: ["a"] })
@@ -60,6 +63,22 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
       }),
     60_000
   )
+
+  it.live("says what is wrong with a broker without JetStream", () =>
+    Effect.gen(function*() {
+      const { url } = yield* NatsServer.make()
+      const context = yield* Layer.build(
+        Layer.provide(
+          JetStreamJournal.layer({ timeout: "300 millis" }),
+          NatsTransport.layer({ servers: [url], reconnectDelay: "20 millis" })
+        )
+      )
+      const journal = Context.get(context, Journal.Journal)
+      const { message, reason } = yield* Effect.flip(journal.append("category.a", Option.none(), 0))
+
+      assert.strictEqual(reason._tag, "Unavailable")
+      assert.match(message, /^cannot write "category\.a": .*jetstream/i)
+    }), 30_000)
 
   it.live("begins anew on a broker that has lost its disk", () =>
     Effect.gen(function*() {

@@ -1,7 +1,7 @@
 /** Work on the connection of the moment, which is another object after each break. */
 import type { NatsConnection } from "@kps/transport"
 import type { NatsConnection as Client } from "@nats-io/transport-node"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 
@@ -23,8 +23,8 @@ export const perConnection = <A>(make: (client: Client) => Promise<A>): (client:
 /** How long what failed is let alone before it is tried again. */
 export const again = Schedule.spaced("200 millis")
 
-/** How long one answer is waited for. */
-const oneAnswer = "2 seconds"
+/** How long one answer is waited for, at most. */
+const oneAnswer = Duration.seconds(2)
 
 /**
  * Until there is an answer, or the time is over: a broker that is restarted meanwhile is waited for. What is run has to be
@@ -41,12 +41,9 @@ export const answered = <E>(
     (client) => Effect.tryPromise({ try: () => run(client), catch: (cause) => fail(operation, cause) })
   ).pipe(
     Effect.timeoutOrElse({
-      duration: oneAnswer,
+      duration: Duration.min(oneAnswer, Duration.fromInputUnsafe(timeout)),
       orElse: () => Effect.fail(fail(operation, new Error("the broker gives no answer")))
     }),
-    Effect.retry({ schedule: again }),
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () => Effect.fail(fail(operation, new Error("the broker gives no answer")))
-    })
+    // with what was wrong the last time
+    Effect.retry({ schedule: Schedule.upTo(again, { duration: timeout }) })
   )
