@@ -88,7 +88,7 @@ export const onlooker = Effect.fnUntraced(function*(url: string): Effect.fn.Retu
         Effect.gen(function*() {
           const { sequence: last } = yield* jetStream.resumePoint(channel)
           if (last === 0) return []
-          const consumer = yield* jetStream.consumer(channel, { name: `look-${++looks}` })
+          const consumer = yield* jetStream.consumer(channel, { name: `look-${++looks}`, maxAckPending: 1_000_000 })
           return yield* consumer.deliveries.pipe(
             Stream.takeUntil(({ sequence }) => sequence >= last),
             Stream.map(({ epoch, payloads, position }) => ({ text: payloads.map(text).join(), epoch, position })),
