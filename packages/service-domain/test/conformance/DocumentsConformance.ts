@@ -82,9 +82,11 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
             (n) => add(n % 2 === 0 ? mine : theirs, `v${n}`),
             { concurrency: "unbounded" }
           )
-          const { value } = yield* mine.update("category", id, (yield* mine.get("category", id)).value)
+          // a write is checked beside all that were written before: what the others wrote is seen behind it
+          yield* add(mine, "last")
+          const { value } = yield* mine.get("category", id)
 
-          assert.sameMembers([...value.values], ["a", ...Array.from({ length: 20 }, (_, n) => `v${n}`)])
+          assert.sameMembers([...value.values], ["a", "last", ...Array.from({ length: 20 }, (_, n) => `v${n}`)])
         }),
       60_000
     )
