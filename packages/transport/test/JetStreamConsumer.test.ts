@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { JetStream } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
+import { jetstream } from "@nats-io/jetstream"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { cpSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -98,6 +99,39 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
 
         assert.deepStrictEqual(textsOf(rest), named("a", 85, 15))
         assert.isAtLeast((yield* jetStream.stats).redelivered, 25)
+      }),
+    20_000
+  )
+
+  it.live(
+    "loses nothing and keeps the order when a reader ends while it is given what another one had",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const { jetStream, transport } = yield* jetStreamOf({ servers: [server.url] })
+        yield* transport.publishConfirmed(channel, texts("a", 100))
+        const options = { name: "egress", exclusive: true, maxAckPending: 60 } as const
+        yield* Effect.scoped(opened(jetStream, options))
+        const { client } = yield* onlooker(server)
+        // as one that was given 60, and was gone when the one after it had been given back all, and had 30 of them
+        yield* Effect.promise(async () => {
+          const consumer = await jetstream(client).consumers.get(stream, "egress")
+          let count = 0
+          for await (const message of await consumer.fetch({ max_messages: 60, expires: 5_000 })) {
+            if (++count > 30) message.nak()
+            if (count === 60) break
+          }
+          await client.flush()
+        })
+        const last = yield* opened(jetStream, options)
+        const rest: Array<string> = []
+        while (rest.length < 100) {
+          const deliveries = yield* last.take(1)
+          rest.push(...textsOf(deliveries))
+          yield* last.consumer.ack(deliveries)
+        }
+
+        assert.deepStrictEqual(rest, named("a", 100))
       }),
     20_000
   )

@@ -58,6 +58,8 @@ const maxWaiting = 4096
 const rewindBatch = 1024
 /** Of so many messages at most it is remembered that they were acknowledged. */
 const maxRemembered = 8192
+/** So often what comes again is asked for once more when it comes in another order. */
+const mostDisorders = 8
 const nanosPerMilli = 1_000_000
 
 const noView = new TransportCodec.View([], 0, 0)
@@ -73,7 +75,6 @@ export class Consumer {
   private readonly pins = new Pins()
   /** What was read and is acknowledged when the reader comes for more. */
   private taken: ReadonlyArray<Delivered> = []
-  private readonly givenBack = new Set<number>()
   private puller: Puller | undefined
   private session: Session | undefined
   private draining = false
@@ -85,6 +86,13 @@ export class Consumer {
   private lastDelivery = 0
   private last: number | undefined
   private newest: number | undefined
+  private readonly givenBack = new Set<number>()
+  /** Delivered to readers before this one, or on a connection before this one, and not seen here. */
+  private readonly unseen = new Set<number>()
+  /** After asking again for what was delivered: what has to come first, and the last of it. */
+  private again: { readonly first: number; readonly last: number } | undefined
+  /** How often it did not. */
+  private disorders = 0
   /** When the latest message that was taken had been stored: milliseconds since the Unix epoch. */
   private lastStored = 0
   /** All up to this one were acknowledged when it was last looked at. */
@@ -284,7 +292,15 @@ export class Consumer {
     // of a new one it is not known where it begins
     if (delivered.consumer_seq > 0) this.newest = Math.max(this.newest ?? 0, delivered.stream_seq)
     this.last ??= floor.stream_seq
+    this.again = undefined
     if (pending === 0) return
+    for (const sequence of this.unseen) if (sequence <= floor.stream_seq) this.unseen.delete(sequence)
+    for (let sequence = Math.max(floor.stream_seq, this.last) + 1; sequence <= delivered.stream_seq; sequence++) {
+      this.unseen.add(sequence)
+    }
+    // what is next to the floor is not acknowledged, unless by this reader
+    const first = floor.stream_seq + 1
+    if (this.unseen.has(first)) this.again = { first, last: delivered.stream_seq }
     // a message that is held for long leaves a wide gap, of which most is acknowledged: the broker passes over that
     for (let from = floor.stream_seq + 1; from <= delivered.stream_seq; from += rewindBatch) {
       let last: string | undefined
@@ -306,6 +322,7 @@ export class Consumer {
     if (exclusive) {
       if (meta.delivery !== this.lastDelivery + 1) return this.restart()
       this.lastDelivery = meta.delivery
+      if (this.isOutOfOrder(meta.sequence)) return this.restart()
     }
     if (meta.count > 1) stats.redelivered++
     const held = this.held.get(meta.sequence)
@@ -318,7 +335,9 @@ export class Consumer {
     }
     if (this.acks.has(meta)) return this.acks.ack(message.reply, meta)
     const isLater = meta.sequence > (this.last ?? 0) || meta.storedMillis > this.lastStored
-    if (exclusive && !isLater && !this.givenBack.delete(meta.sequence)) {
+    // had by others, and not acknowledged: whatever came before it
+    const isUnseen = this.unseen.delete(meta.sequence)
+    if (exclusive && !isLater && !isUnseen && !this.givenBack.delete(meta.sequence)) {
       // acknowledged already, and that was lost
       return this.acks.ack(message.reply, meta)
     }
@@ -351,6 +370,24 @@ export class Consumer {
     this.notices.addMalformed(delivered, new TransportError({ reason }))
   }
 
+  /**
+   * Whether what was asked for again comes in another order. So it does when a reader before this one has ended while it
+   * was given just that: the broker has the rest of it waiting still, and puts what is given back behind it. What it then
+   * delivers is not waiting any more, so that asking once more brings the order about. A message that is next to the floor
+   * and was removed from the stream never comes.
+   */
+  private isOutOfOrder(sequence: number): boolean {
+    const { again } = this
+    if (again === undefined) return false
+    this.again = undefined
+    if (sequence > again.first && sequence <= again.last && this.disorders < mostDisorders) {
+      this.disorders++
+      return true
+    }
+    this.disorders = 0
+    return false
+  }
+
   private fill(): void {
     const { maxBytes, wanted } = this.options
     const waiting = this.shelf.length + this.notices.length
@@ -372,8 +409,9 @@ export class Consumer {
   /** The stream is another one: what was held is of no stream any more. */
   private forgetAll(): void {
     this.held.clear()
-    this.pins.clear()
     this.givenBack.clear()
+    this.unseen.clear()
+    this.pins.clear()
     this.acks.clear()
     this.last = 0
     this.lastStored = 0
