@@ -515,7 +515,7 @@ describe("RunningStreams", () => {
         }),
         context
       )
-      yield* Effect.repeat(cycle, { times: 49 })
+      yield* Effect.repeat(cycle, { times: 299 })
       yield* settle
       const before = { fibers, heap: collected() }
       yield* Effect.repeat(cycle, { times: 999 })
@@ -534,5 +534,5 @@ describe("RunningStreams", () => {
         fibers--
       }
     }))
-  }, 20_000)
+  }, 120_000)
 })
