@@ -168,7 +168,8 @@ const foreign = Object.fromEntries(
  * has started are ended, and the others take over what it ran after `leaseTimeToLive`; one that is started again goes on
  * from what is stored. A broker that is given and away is waited for.
  *
- * Connectors get the environment of this process; with a nats-server of its own, without credentials for others.
+ * Connectors get the environment of this process, without `KPS_PASSWORD` and `KPS_TOKEN`; with a nats-server of its own,
+ * without credentials for others.
  *
  * @category layers
  * @since 0.1.0

@@ -57,7 +57,7 @@ export interface Options {
 export class NatsBroker extends Context.Service<NatsBroker, {
   /** Where it is reached, as `nats://host:port`; of several servers all, with commas between. Without credentials. */
   readonly url: string
-  /** Whether it is the service domain's own: nobody else has credentials for it. */
+  /** Whether it is the service domain's own: it takes connections of this machine alone, and asks nobody who they are. */
   readonly isOwn: boolean
 }>()("@kps/service-domain/NatsBroker") {}
 
@@ -128,7 +128,13 @@ export const make = Effect.fnUntraced(function*(
     Effect.repeat({ until: (holder) => holder === undefined, schedule: Schedule.spaced("50 millis") }),
     Effect.timeoutOrElse({
       duration: predecessorTimeout,
-      orElse: () => Effect.fail(fail(`process ${holderOf(folder)} is a nats-server on that folder: end it first`))
+      orElse: () =>
+        Effect.fail(fail(
+          `another service domain keeps its files there (its nats-server is process ${
+            holderOf(folder) ?? "unknown"
+          }): ` +
+            "end that service domain first, or take another folder for this one"
+        ))
     })
   )
 

@@ -17,16 +17,20 @@ const maxBytes = 65_536
 const secretName =
   /pass(?:word|wd|phrase|code)?$|secret|token|credential|authorization|api[-_]?key|access[-_]?key|private[-_]?key|cookie/i
 
+/**
+ * None of them looks further back or ahead than so many characters before it knows whether it fits: a message of one word
+ * over and over takes no longer than any other.
+ */
 const patterns: ReadonlyArray<readonly [RegExp, string]> = [
   // User info of a URL.
-  [/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, `$1${marker}@`],
-  [/\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${marker}`],
+  [/((?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"']+@/gi, `$1${marker}@`],
+  [/\b(Bearer|Basic)\s{1,16}[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${marker}`],
   // A JSON Web Token, wherever it is.
-  [/\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/g, marker],
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g, marker],
-  // `password=…`, `token: …`
+  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+/g, marker],
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, marker],
+  // `password=…`, `token: …`, and `"password":"…"` of JSON that is cut or has something else beside it
   [
-    /\b([\w-]*(?:password|passwd|secret|token|api[-_]?key|access[-_]?key)[\w-]*\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s,;&"']+)/gi,
+    /((?:password|passwd|secret|token|api[-_]?key|access[-_]?key)[\w-]{0,64}["']?\s{0,16}[=:]\s{0,16})(?:"[^"]*"|'[^']*'|[^\s,;&"']+)/gi,
     `$1${marker}`
   ]
 ]
@@ -72,17 +76,20 @@ export const show = (payload: Uint8Array): Shown => {
  * @since 0.1.0
  */
 export const redact = (text: string): string => {
-  const json = /^\s*[[{]/.test(text) ? Result.try((): unknown => JSON.parse(text)) : undefined
-  if (json !== undefined && Result.isSuccess(json)) {
-    const redacted = JSON.stringify(
-      json.success,
-      (key, value: unknown) =>
-        typeof value === "string" ? secretName.test(key) ? marker : plain(value) : secretName.test(key) ? marker : value
-    )
-    // What has nothing to hide is shown as it is, with its white space.
-    return redacted === JSON.stringify(json.success) ? text : redacted
-  }
-  return plain(text)
+  // what is nested too deeply for it is no JSON here
+  const json = /^\s*[[{]/.test(text) ? Result.getOrUndefined(Result.try(() => redactJson(text))) : undefined
+  return json ?? plain(text)
+}
+
+const redactJson = (text: string): string => {
+  const value: unknown = JSON.parse(text)
+  const redacted = JSON.stringify(
+    value,
+    (key, value: unknown) =>
+      typeof value === "string" ? secretName.test(key) ? marker : plain(value) : secretName.test(key) ? marker : value
+  )
+  // What has nothing to hide is shown as it is, with its white space.
+  return redacted === JSON.stringify(value) ? text : redacted
 }
 
 const plain = (text: string): string =>

@@ -39,7 +39,7 @@ export class CannotStart extends Schema.TaggedError<CannotStart>("@kps/service-d
 export interface Options {
   /** What `sh -c` starts. */
   readonly command: string
-  /** Variables beside those of this process; `undefined` takes one away. */
+  /** Variables beside those of this process, but for `KPS_PASSWORD` and `KPS_TOKEN`; `undefined` takes one away. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** The port that it is to serve on. Default: one that is free just now. */
   readonly port?: number | undefined
@@ -75,6 +75,9 @@ const freePort: Effect.Effect<number, Error> = Effect.callback((resume) => {
   return Effect.sync(() => server.close())
 })
 
+/** What lets somebody in to the service domain is no business of what it starts. */
+const withheld = { KPS_PASSWORD: undefined, KPS_TOKEN: undefined }
+
 const signal = (group: number, name: NodeJS.Signals | 0): boolean =>
   Result.isSuccess(Result.try(() => process.kill(-group, name)))
 
@@ -102,7 +105,7 @@ export const start = Effect.fnUntraced(function*(
   const spawning = Effect.callback<ChildProcess, CannotStart>((resume) => {
     const started = Result.try(() =>
       spawn("/bin/sh", ["-c", command], {
-        env: { ...process.env, ...env, KPS_LISTEN_HOST: "127.0.0.1", KPS_LISTEN_PORT: String(port) },
+        env: { ...process.env, ...withheld, ...env, KPS_LISTEN_HOST: "127.0.0.1", KPS_LISTEN_PORT: String(port) },
         stdio: ["ignore", "pipe", "pipe"],
         detached: true
       })

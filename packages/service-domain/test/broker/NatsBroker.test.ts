@@ -74,8 +74,8 @@ describe.skipIf(natsServer.skipReason() !== undefined)(natsServer.suiteName("Nat
 
       assert.strictEqual(
         error.message,
-        `cannot start a nats-server that keeps its files in ${its}: process ${other.pid} is a nats-server on that folder: ` +
-          "end it first"
+        `cannot start a nats-server that keeps its files in ${its}: another service domain keeps its files there (its ` +
+          `nats-server is process ${other.pid}): end that service domain first, or take another folder for this one`
       )
     }).pipe(Effect.scoped, guard))
 

@@ -23,6 +23,11 @@ describe("Redaction", () => {
       ["what follows password=", "user=ann password=pw, port=1", "user=ann password=<redacted>, port=1"],
       ["what follows token: in quotes", "token: \"a b\" end", "token: <redacted> end"],
       ["a private key", "-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\n", "<redacted>\n"],
+      [
+        "secrets of several JSON texts, a line each",
+        "{\"password\":\"pw\",\"a\":1}\n{\"apiKey\": 'k'}",
+        "{\"password\":<redacted>,\"a\":1}\n{\"apiKey\": <redacted>}"
+      ],
       ["a URL in a JSON text", "{\"url\":\"nats://ann:pw@host\"}", "{\"url\":\"nats://<redacted>@host\"}"]
     ] as const
   ) {
@@ -35,6 +40,22 @@ describe("Redaction", () => {
     const text = "mail ann@host about the passage, 2 tokens left; time 12:30:01"
 
     assert.strictEqual(redact(text), text)
+  })
+
+  // where a pattern may begin anywhere and reads on to the end, each of these takes minutes
+  for (const word of ["secret-", "a-", "a.", "eyJaaaaaaaaaaaa-", "a://", "token ", "token=\"", "-----BEGIN "]) {
+    it(`takes no time over ${JSON.stringify(word)} again and again`, () => {
+      const text = word.repeat(Math.floor(65_536 / word.length))
+
+      assert.strictEqual(show(bytes(text)).byteLength, text.length)
+    })
+  }
+
+  it("shows JSON that is nested more deeply than can be looked into", () => {
+    const text = `${"[".repeat(30_000)}{"password":"pw"}${"]".repeat(30_000)}`
+
+    assert.strictEqual(redact(text), text.replace("\"pw\"", "<redacted>"))
+    assert.strictEqual(show(bytes(text)).text, `${"[".repeat(1_000)}…`)
   })
 
   it("cuts long text, and shows what is no text in hexadecimal", () => {

@@ -32,6 +32,21 @@ describe("LocalProcess", () => {
       assert.strictEqual(yield* running.ended, "with status 7")
     }).pipe(Effect.scoped, guard))
 
+  it.live("gives a command nothing that lets it in to the service domain", () =>
+    Effect.gen(function*() {
+      yield* Effect.acquireRelease(
+        Effect.sync(() => Object.assign(process.env, { KPS_PASSWORD: "pw", KPS_TOKEN: "secret" })),
+        () =>
+          Effect.sync(() => {
+            delete process.env["KPS_PASSWORD"]
+            delete process.env["KPS_TOKEN"]
+          })
+      )
+      const { output } = yield* started("echo \"password:$KPS_PASSWORD token:$KPS_TOKEN\"")
+
+      assert.strictEqual(output, "password: token:")
+    }).pipe(Effect.scoped, guard))
+
   it.live("ends everything that a command has started, also after the command has ended by itself", () =>
     Effect.gen(function*() {
       const pids = yield* Effect.scoped(Effect.gen(function*() {
