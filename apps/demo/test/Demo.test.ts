@@ -243,8 +243,10 @@ suite(NatsServer.suiteName("Demo"), { concurrent: true }, () => {
         run.process.kill("SIGINT")
         const [took] = yield* Effect.timed(run.ended)
 
-        assert.isBelow(Duration.toMillis(took), 3_000)
-        assert.deepStrictEqual(run.left(), [])
+        // the platform's own end takes 10 seconds at most when there is no hurry
+        assert.isBelow(Duration.toMillis(took), 8_000)
+        // what the platform had started ends by itself
+        yield* until("its processes to end", () => run.left().length === 0)
       }))
 
     it.effect("ends when nobody reads its output any more", () =>
