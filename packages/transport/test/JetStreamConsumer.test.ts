@@ -137,6 +137,43 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
   )
 
   it.live(
+    "keeps the order of an exclusive reader that holds something when what it was sent comes again in another order",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const proxy = yield* proxyOf(server)
+        const { jetStream, transport } = yield* jetStreamOf({ servers: [proxy.url] })
+        yield* transport.publishConfirmed(channel, texts("a", 100))
+        const reader = yield* opened(jetStream, { name: "egress", exclusive: true, maxAckPending: 60 })
+        const taken = yield* reader.take(60)
+        const [held] = taken
+        assert(held !== undefined)
+        yield* proxy.leave
+        const { client } = yield* onlooker(server)
+        // as a connection that broke twice: what was sent on the first one is waiting in part, when all is given back
+        yield* Effect.promise(async () => {
+          for (const { sequence } of taken.slice(1)) {
+            client.publish(`$JS.ACK.${stream}.egress.1.${sequence}.${sequence}.0.0`, "+ACK")
+          }
+          const consumer = await jetstream(client).consumers.get(stream, "egress")
+          let count = 0
+          for await (const message of await consumer.fetch({ max_messages: 40, expires: 5_000 })) {
+            if (++count > 20) message.nak()
+            if (count === 40) break
+          }
+          await client.flush()
+        })
+        yield* reader.consumer.ack(taken.slice(1))
+        yield* proxy.back
+        const rest = yield* reader.take(40)
+        yield* reader.consumer.ack([held])
+
+        assert.deepStrictEqual(textsOf(rest), named("a", 40, 60))
+      }),
+    20_000
+  )
+
+  it.live(
     "keeps the order of an exclusive reader through broken connections and a killed broker",
     () =>
       Effect.gen(function*() {

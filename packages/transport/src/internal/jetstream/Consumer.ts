@@ -298,8 +298,9 @@ export class Consumer {
     for (let sequence = Math.max(floor.stream_seq, this.last) + 1; sequence <= delivered.stream_seq; sequence++) {
       this.unseen.add(sequence)
     }
-    // what is next to the floor is not acknowledged, unless by this reader
-    const first = floor.stream_seq + 1
+    // what is next to the floor is not acknowledged, unless by this reader: which has had all up to its last one then
+    const next = floor.stream_seq + 1
+    const first = this.unseen.has(next) ? next : Math.max(floor.stream_seq, this.last) + 1
     if (this.unseen.has(first)) this.again = { first, last: delivered.stream_seq }
     // a message that is held for long leaves a wide gap, of which most is acknowledged: the broker passes over that
     for (let from = floor.stream_seq + 1; from <= delivered.stream_seq; from += rewindBatch) {
@@ -378,7 +379,8 @@ export class Consumer {
    */
   private isOutOfOrder(sequence: number): boolean {
     const { again } = this
-    if (again === undefined) return false
+    // what is held or was given back may come before it
+    if (again === undefined || sequence < again.first) return false
     this.again = undefined
     if (sequence > again.first && sequence <= again.last && this.disorders < mostDisorders) {
       this.disorders++
