@@ -105,9 +105,9 @@ const orderOf = (facts: Facts): string => {
   if (facts.ordering === "none") return "none: what fails is passed by others"
   if (stored === undefined) return "that of the channel, for each process by itself"
   return leased
-    ? `that of the channel: what fails holds those behind it, for ${
+    ? `that of the channel: what fails holds all behind its batch, for ${
       duration(facts.horizonMillis ?? Infinity)
-    } at most unless the outside is away`
+    } at most unless the outside is away; of its batch a sink that names what failed may have taken others first`
     : "that of the channel as long as one process runs the stream: no lease keeps it to one"
 }
 
