@@ -34,12 +34,17 @@ const make = (
 
 const seeded = <A>(seed: number, effect: Effect.Effect<A>): Effect.Effect<A> => Random.withSeed(effect, seed)
 
-/** The connector is killed at a record that the seed says. */
-export const kill = (promised: "at-least-once" | "effectively-once", seed: number): Effect.Effect<Plan> =>
+/** The connector is killed at a record that the seed says; again a little later, for more kills than one. */
+export const kill = (promised: "at-least-once" | "effectively-once", seed: number, kills = 1): Effect.Effect<Plan> =>
   seeded(
     seed,
     Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
-      make({ name: `SIGKILL, ${promised}`, promised, seed, faults: [{ at, fault: Fault.Kill() }] }))
+      make({
+        name: `SIGKILL, ${promised}`,
+        promised,
+        seed,
+        faults: Array.from({ length: kills }, (_, n) => ({ at: at + 150 * n, fault: Fault.Kill() }))
+      }))
   )
 
 /** The broker is away for a time that is longer or shorter than its duplicate window. */

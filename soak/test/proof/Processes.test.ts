@@ -38,7 +38,8 @@ const plans: ReadonlyArray<readonly [title: string, plan: Effect.Effect<Plan.Pla
 /** Each has to be found out in at least half of its runs. */
 const broken: ReadonlyArray<readonly [Mutant, (seed: number) => Effect.Effect<Plan.Plan>]> = [
   ["acknowledges before it is confirmed", (seed) => Plan.kill("at-least-once", seed)],
-  ["forgets the id", (seed) => Plan.kill("effectively-once", seed)],
+  // of eight kills one has come when nothing was delivered and not acknowledged
+  ["forgets the id", (seed) => Plan.kill("effectively-once", seed, 3)],
   ["saves the position early", (seed) => Plan.kill("effectively-once", seed)],
   ["has no fence", Plan.stoppedWriter]
 ]
