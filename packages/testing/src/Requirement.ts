@@ -132,6 +132,10 @@ const checks = {
     holds: ({ probes }) => probes?.keeps === true,
     reason: inside("a source that gives again what was not acknowledged")
   },
+  positions: {
+    holds: ({ probes }) => probes?.positions !== undefined,
+    reason: inside("a hand on the positions that are kept of its streams")
+  },
   flood: {
     holds: ({ probes }) => probes?.flood !== undefined && probes.pulled !== undefined,
     reason: inside("a source that gives payloads without end")

@@ -6,12 +6,14 @@
  *
  * @since 0.1.0
  */
+import type { JsonObject } from "@bufbuild/protobuf"
 import type { Transport } from "@connectrpc/connect"
 import type { Connector } from "@kps/connector"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Description } from "./Description.ts"
 import type { BedFailed } from "./Outcome.ts"
@@ -77,6 +79,21 @@ export interface Process {
 }
 
 /**
+ * Positions of ingress streams, by stream id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Positions {
+  /** Metadata of an ingress stream that goes on from its position when it starts again. */
+  readonly metadata: JsonObject
+  readonly get: (streamId: string) => Effect.Effect<Option.Option<Schema.Json>, BedFailed>
+  readonly set: (streamId: string, position: Schema.Json) => Effect.Effect<void, BedFailed>
+  /** Positions that a stream cannot go on from, by what is wrong with them: one from the future, corrupt ones. */
+  readonly wrong: Readonly<Record<string, Schema.Json>>
+}
+
+/**
  * A look inside, for a connector within this process.
  *
  * @category models
@@ -89,6 +106,8 @@ export interface Probes {
   readonly acknowledged?: (stream: string) => number
   /** Whether the source of a stream gives again what was not acknowledged to it, when the stream starts again. */
   readonly keeps?: boolean
+  /** A hand on the positions that are kept of streams which go on from one. */
+  readonly positions?: Positions
   /** Lets the source of a stream give payloads without end, as fast as they are taken. */
   readonly flood?: (stream: string) => Effect.Effect<void>
   /** What streams hold open: connections, files, subscriptions. */

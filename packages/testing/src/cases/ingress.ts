@@ -11,6 +11,7 @@ import * as Flow from "../Flow.ts"
 import { BedFailed, expect } from "../Outcome.ts"
 import * as Reply from "../Reply.ts"
 import { broken } from "./brokerAway.ts"
+import { wrongPositions } from "./wrongPositions.ts"
 
 /** A probe that `requires` has looked for. */
 const needed = <A>(probe: A | undefined, what: string): Effect.Effect<A, BedFailed> =>
@@ -214,6 +215,15 @@ export const cases: ReadonlyArray<Case> = [
       yield* seen("nothing more", all)
       return "10 read, 5 acknowledged, started again: the other 5 came, and nothing twice"
     })
+  },
+  {
+    id: "I40",
+    title: "a position from the future, and corrupt ones",
+    expected: "an alert that says why it does not go on, nothing is read or skipped, and once mended it goes on behind",
+    level: "full",
+    door: "library",
+    requires: ["feed", "positions"],
+    run: wrongPositions
   },
   {
     id: "I41",

@@ -1,5 +1,9 @@
+import { Delivery } from "@kps/connector"
 import type { Channel, Transport } from "@kps/transport"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Option, Schedule, Schema, Stream } from "effect"
+import * as MemoryConnector from "../support/MemoryConnector.ts"
+import type { Mutation } from "../support/MemorySubject.ts"
+import { Away } from "../support/World.ts"
 import type { Mutant } from "./Mutant.ts"
 
 type Service = Transport.Transport["Service"]
@@ -16,6 +20,25 @@ const publishing = (
   ...transport,
   publishConfirmed: (channel, messages) => change(transport.publishConfirmed, channel, messages)
 })
+
+/** A source that goes on from whatever number it makes of its position; of one that it makes none of it cannot. */
+const resuming = (numberOf: (at: Schema.Json) => number | undefined): Mutation => ({
+  hooks: (hooks, world) => ({
+    ...hooks,
+    ingress: (stream) =>
+      stream.parameters.resumes !== true ? hooks.ingress(stream) : Effect.succeed(Delivery.resumable({
+        position: Schema.Json,
+        from: (at) => {
+          const next = Option.match(at, { onNone: () => 0, onSome: numberOf })
+          return next === undefined
+            ? Stream.fail(new Away({ subject: stream.parameters.subject }))
+            : MemoryConnector.log(world, stream.parameters.subject, next)
+        }
+      }))
+  })
+})
+
+const isPosition = Schema.is(MemoryConnector.Position)
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -130,6 +153,21 @@ export const mutants: ReadonlyArray<Mutant> = [
             })
       })
     })
+  },
+  {
+    breaks: "I40",
+    what: "goes on with what comes next where its position is ahead",
+    mutation: () => resuming((at) => isPosition(at) ? at.next : undefined)
+  },
+  {
+    breaks: "I40",
+    what: "begins anew where its position is corrupt",
+    mutation: () => resuming((at) => isPosition(at) ? at.next : 0)
+  },
+  {
+    breaks: "I40",
+    what: "goes to the end where its position is corrupt",
+    mutation: () => resuming((at) => isPosition(at) ? at.next : Infinity)
   },
   {
     breaks: "I41",

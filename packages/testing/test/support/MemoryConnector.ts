@@ -1,5 +1,5 @@
 import { Connector, Delivery, Failure } from "@kps/connector"
-import { Effect, type Layer, Schema, type Scope, Stream } from "effect"
+import { Effect, type Layer, Option, Schema, type Scope, Stream } from "effect"
 import { Away, type World } from "./World.ts"
 
 export const codes = [
@@ -31,6 +31,15 @@ class Refused {
   readonly message = "the world refuses it"
 }
 
+/** The world has not got to this position. */
+class Ahead {
+  readonly _tag = "Ahead"
+  readonly message: string
+  constructor(next: number, end: number) {
+    this.message = `position ${next} is ahead of the ${end} payloads that there are`
+  }
+}
+
 const [whenSet] = ["on"] as const
 
 /** A connector whose outside is a `World`. */
@@ -54,6 +63,9 @@ export const MemoryConnector = Connector.make("memory")({
       Schema.Literals(["open", "run", "stop"]).annotate({ description: "What never ends." })
     ),
     refuses: Schema.optionalKey(Schema.String.annotate({ description: "A payload that the world never takes." })),
+    resumes: Schema.optionalKey(
+      Schema.Boolean.annotate({ description: "Whether it goes on from its position in what the subject was given." })
+    ),
     throws: Schema.optionalKey(Schema.Boolean.annotate({ description: "Whether the code of the sink has a bug." }))
   }),
   config: Schema.Struct({
@@ -70,6 +82,7 @@ export const MemoryConnector = Connector.make("memory")({
   failures: {
     Away: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL", backoff: { cap: "1 second" } }),
     Refused: Failure.retry({ code: "FAILED_PRECONDITION", severity: "WARNING", backoff: { base: "20 millis" } }),
+    Ahead: Failure.halt({ code: "FAILED_PRECONDITION", severity: "CRITICAL" }),
     INVALID_ARGUMENT: Failure.halt({ code: "INVALID_ARGUMENT", severity: "CRITICAL" }),
     NOT_FOUND: Failure.halt({ code: "NOT_FOUND", severity: "CRITICAL" }),
     PERMISSION_DENIED: Failure.halt({ code: "PERMISSION_DENIED", severity: "CRITICAL" }),
@@ -88,11 +101,11 @@ type Opened = Connector.StreamOf<
   typeof MemoryConnector.definition.config.Type
 >
 
+type Broken = Ahead | Away | Fails | Refused
+
 export interface Hooks {
-  readonly ingress: (stream: Opened) => Effect.Effect<Delivery.Source<Away | Fails>, Away | Fails, Scope.Scope>
-  readonly egress: (
-    stream: Opened
-  ) => Effect.Effect<Delivery.Sink<Away | Fails | Refused>, Away | Fails, Scope.Scope>
+  readonly ingress: (stream: Opened) => Effect.Effect<Delivery.Source<Broken>, Away | Fails, Scope.Scope>
+  readonly egress: (stream: Opened) => Effect.Effect<Delivery.Sink<Broken>, Away | Fails, Scope.Scope>
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -106,11 +119,30 @@ const enter = Effect.fnUntraced(function*(world: World, { parameters }: Opened) 
   if (hangs === "stop") yield* Effect.addFinalizer(() => Effect.never)
 })
 
+export const Position = Schema.Struct({ next: Schema.Int })
+
+/** The log of a subject from a number on, each payload with the position behind it. */
+export const log = (world: World, subject: string, from: number) =>
+  Stream.map(Stream.zipWithIndex(world.from(subject, from)), ([payload, n]) => ({
+    payloads: [bytes(payload)] as const,
+    position: { next: from + n + 1 }
+  }))
+
 /** What the connector does, for a test to change some of it. */
 export const hooks = (world: World): Hooks => ({
   ingress: Effect.fnUntraced(function*(stream) {
-    const { parameters: { hangs, subject } } = stream
+    const { parameters: { hangs, resumes = false, subject } } = stream
     yield* enter(world, stream)
+    if (resumes) {
+      return Delivery.resumable<typeof Position.Type, typeof Position.Encoded, Ahead | Away, never>({
+        position: Position,
+        from: (at) => {
+          const next = Option.match(at, { onNone: () => 0, onSome: (position) => position.next })
+          const end = world.at(subject).log.length
+          return next > end ? Stream.fail(new Ahead(next, end)) : log(world, subject, next)
+        }
+      })
+    }
     const take = yield* world.reader(subject)
     return Delivery.acknowledged(
       Stream.fromEffectRepeat(hangs === "run" ? Effect.never : take).pipe(
@@ -125,7 +157,7 @@ export const hooks = (world: World): Hooks => ({
   egress: Effect.fnUntraced(function*(stream) {
     const { parameters: { hangs, refuses, subject, throws = false } } = stream
     yield* enter(world, stream)
-    return Delivery.sink<Away | Refused, never>({
+    return Delivery.sink<Broken, never>({
       idempotent: false,
       deliver: (batch) => {
         if (throws) throw new Error("the code of the sink has a bug")

@@ -1,13 +1,13 @@
 import { type ConnectRouter, createRouterTransport, type Transport as Caller } from "@connectrpc/connect"
 import { GrpcTransport } from "@kps/client"
 import { Events } from "@kps/events"
-import { ConnectorServer } from "@kps/server"
+import { ConnectorServer, Positions } from "@kps/server"
 import * as Insight from "@kps/server/Insight"
 import * as Metrics from "@kps/server/Metrics"
 import { Description, Pipeline, Subject } from "@kps/testing"
 import { Transport } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
-import { Context, Duration, Effect, Latch, Layer, Logger, Metric, type Scope } from "effect"
+import { Context, Duration, Effect, Latch, Layer, Logger, Metric, Option, type Scope } from "effect"
 import * as MemoryConnector from "./MemoryConnector.ts"
 import * as Shipped from "./Shipped.ts"
 import { World } from "./World.ts"
@@ -86,6 +86,7 @@ export const make = Effect.fnUntraced(function*(
     publishAll: (channel, messages) => Effect.andThen(gate.await, transport.publishAll(channel, messages)),
     publishConfirmed: (channel, messages) => Effect.andThen(gate.await, transport.publishConfirmed(channel, messages))
   }
+  const positions = Context.get(yield* Layer.build(Positions.layerMemory), Positions.Positions)
   const registry = yield* Events.make({ retention: "2500 millis" })
   const options: ConnectorServer.Options = {
     connectorId: "c-1",
@@ -109,6 +110,7 @@ export const make = Effect.fnUntraced(function*(
         Layer.provide([
           MemoryConnector.layer(world, mutation.hooks === undefined ? hooks : mutation.hooks(hooks, world)),
           Layer.succeed(Transport.Transport, mutation.transport === undefined ? gated : mutation.transport(gated)),
+          Layer.succeed(Positions.Positions, positions),
           Layer.succeed(Events.Events, mutation.events === undefined ? registry : mutation.events(registry))
         ]),
         Layer.provideMerge(Metrics.layer),
@@ -135,6 +137,8 @@ export const make = Effect.fnUntraced(function*(
     )
     return found?.type === "Counter" ? Number(found.state.count) : 0
   }
+
+  const savedOf = (streamId: string) => Effect.orDie(positions.get("c-1", streamId))
 
   return Subject.Subject.of({
     description: yield* description,
@@ -178,6 +182,17 @@ export const make = Effect.fnUntraced(function*(
       pulled: (stream) => world.at(stream).pulled,
       acknowledged: (stream) => world.at(stream).acknowledged,
       keeps: true,
+      positions: {
+        metadata: { subject: "{stream}", resumes: true },
+        get: (streamId) => Effect.map(savedOf(streamId), Option.map(({ position }) => position)),
+        set: (streamId, position) =>
+          savedOf(streamId).pipe(
+            Effect.map(Option.match({ onNone: () => 0, onSome: ({ revision }) => revision })),
+            Effect.flatMap((revision) => positions.set("c-1", streamId, { position, parameters: {} }, revision)),
+            Effect.orDie
+          ),
+        wrong: { "from the future": { next: 1_000 }, "another's": { offset: 3 }, "damaged": "\uFFFD" }
+      },
       flood: (stream) => Effect.sync(() => world.flood(stream)),
       open: Effect.sync(() => world.open),
       gate: { hold: Effect.asVoid(gate.close), release: Effect.asVoid(gate.open) },

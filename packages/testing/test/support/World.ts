@@ -1,4 +1,4 @@
-import { Effect, Latch, Queue, Schema, type Scope } from "effect"
+import { Effect, Latch, Queue, Schema, type Scope, Stream } from "effect"
 
 export class Away extends Schema.TaggedError<Away>()("Away", { subject: Schema.String }) {
   override get message() {
@@ -15,6 +15,8 @@ interface Subject {
   /** Taken and not acknowledged, in order: what comes again to the next reader. */
   kept: ReadonlyArray<string>
   flooding: boolean
+  /** All that it was ever given. */
+  readonly log: Array<string>
 }
 
 /** The outside of the memory connector: subjects that are read and written, and a hand on all of it. */
@@ -35,7 +37,8 @@ export class World {
       pulled: 0,
       acknowledged: 0,
       kept: [],
-      flooding: false
+      flooding: false,
+      log: []
     }
     this.subjects.set(subject, made)
     return made
@@ -100,7 +103,19 @@ export class World {
     at.kept = at.kept.slice(count)
   }
 
+  /** All that the subject was given from a number on, and what it will be given. */
+  readonly from = (subject: string, next: number): Stream.Stream<string, Away> =>
+    Stream.unwrap(Effect.gen({ self: this }, function*() {
+      const at = this.at(subject)
+      const queue = yield* Queue.unbounded<string, Away>()
+      Queue.offerAllUnsafe(queue, at.log.slice(next))
+      at.readers.add(queue)
+      yield* Effect.addFinalizer(() => Effect.sync(() => at.readers.delete(queue)))
+      return Stream.fromQueue(queue)
+    }))
+
   feed(subject: string, payloads: ReadonlyArray<string>): void {
+    this.at(subject).log.push(...payloads)
     for (const reader of this.at(subject).readers) Queue.offerAllUnsafe(reader, payloads)
   }
 
