@@ -19,7 +19,7 @@ import type { NoConnector } from "./ConnectorModule.ts"
 import type { InvalidDocument } from "./DesiredState.ts"
 import type { BadContext } from "./domain/Contexts.ts"
 import type { Failed } from "./domain/Domain.ts"
-import type { NoDocuments } from "./domain/Manifest.ts"
+import type { NoDocuments, UnfitFiles } from "./domain/Manifest.ts"
 import type { NotNamed } from "./domain/Names.ts"
 import type { UnknownNoun } from "./domain/Noun.ts"
 import type { Unfit } from "./domain/Plan.ts"
@@ -260,6 +260,7 @@ export type Failure =
   | NotNamed
   | UnknownNoun
   | Unfit
+  | UnfitFiles
 
 /**
  * @category reporting
@@ -286,6 +287,7 @@ export const exitCode = (failure: Failure): number => {
     case "NoDocuments":
     case "UnknownNoun":
     case "Unfit":
+    case "UnfitFiles":
       return 2
     case "Away":
     case "Unreachable":
@@ -359,6 +361,7 @@ const advice = (failure: Failure): string | undefined => {
     case "ListenFailed":
       return "is another one running? --port 0 takes a free port"
     case "Unfit":
+    case "UnfitFiles":
       return "nothing was changed"
     case "ClassDiffers":
       return "write it anew with kps class build"

@@ -81,6 +81,16 @@ describe("what a folder asks for", () => {
       assert.strictEqual(yield* counts, 0)
     }).pipe(Effect.provide(domain)))
 
+  it.effect("is refused with what is wrong in each of its files", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const folder = yield* changed("stream-in.json", () => "{\"name\":")
+      yield* fs.writeFileString(path.join(folder, "config.json"), "[]")
+      const { message } = yield* Effect.flip(Manifest.read(folder))
+      assert.match(message, /violations? in \S+config\.json:\n[^]*violations? in \S+stream-in\.json:\n/)
+    }).pipe(Effect.scoped, Effect.provide(domain)))
+
   it.effect("is refused for a name that leads nowhere, and for a code file that is not there", () =>
     Effect.gen(function*() {
       const pipeline = yield* changed("pipeline.yaml", (text) => text.replace("- name: echo", "- name: ecko"))

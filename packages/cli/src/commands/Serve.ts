@@ -19,7 +19,7 @@ export const serve = Command.make(
   Effect.fn("kps serve")(function*(options) {
     // loaded when it is asked for: it is most of what there is
     const { serve } = yield* Effect.promise(() => import("../domain/Serving.ts"))
-    yield* serve(options)
+    return yield* serve(options)
   })
 ).pipe(
   Command.withDescription(
@@ -53,7 +53,7 @@ export const up = Command.make(
   },
   Effect.fn("kps up")(function*({ documents, plain, ...options }) {
     const { run } = yield* Effect.promise(() => import("../domain/UpRun.ts"))
-    yield* run(documents, options, { plain })
+    return yield* run(documents, options, { plain })
   })
 ).pipe(
   Command.withDescription("Run a service domain with the documents of a folder, and show what flows, for development"),

@@ -8,6 +8,7 @@ import type { Kind } from "@kps/service-domain"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { UnreadableFile } from "../Report.ts"
 
@@ -38,9 +39,29 @@ export class NoDocuments
   }
 }
 
+/**
+ * Several files of a folder that hold no documents as they should be, or cannot be read.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnfitFiles extends Schema.TaggedError<UnfitFiles>("@kps/cli/domain/Manifest/UnfitFiles")("UnfitFiles", {
+  /** Of each file. */
+  problems: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return this.problems.join("\n")
+  }
+}
+
 const readText = Effect.fnUntraced(function*(file: string) {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.mapError(fs.readFileString(file), (cause) => new UnreadableFile({ file, cause }))
+})
+
+const ofFile = Effect.fnUntraced(function*(file: string, kind: Kind.Kind | undefined) {
+  const documents = yield* Document.parse(yield* readText(file), { file, ...(kind === undefined ? {} : { kind }) })
+  return documents.map((document): Filed => ({ file, document }))
 })
 
 /**
@@ -55,25 +76,21 @@ export const read: (
   kind?: Kind.Kind
 ) => Effect.Effect<
   ReadonlyArray<Filed>,
-  UnreadableFile | NoDocuments | InvalidResource.InvalidResource,
+  UnreadableFile | NoDocuments | UnfitFiles | InvalidResource.InvalidResource,
   FileSystem.FileSystem | Path.Path
 > = Effect.fnUntraced(function*(at, kind) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const info = yield* Effect.mapError(fs.stat(at), (cause) => new UnreadableFile({ file: at, cause }))
-  if (info.type !== "Directory") {
-    const documents = yield* Document.parse(yield* readText(at), { file: at, ...(kind === undefined ? {} : { kind }) })
-    return documents.map((document) => ({ file: at, document }))
-  }
+  if (info.type !== "Directory") return yield* ofFile(at, kind)
   const names = yield* Effect.mapError(fs.readDirectory(at), (cause) => new UnreadableFile({ file: at, cause }))
   const files = names.filter((name) => /\.(json|ya?ml)$/i.test(name)).toSorted().map((name) => path.join(at, name))
   if (files.length === 0) return yield* new NoDocuments({ folder: at })
-  const read = yield* Effect.forEach(files, (file) =>
-    Effect.map(
-      Effect.flatMap(readText(file), (text) => Document.parse(text, { file })),
-      (documents) => documents.map((document) => ({ file, document }))
-    ))
-  return read.flat()
+  const each = yield* Effect.forEach(files, (file) => Effect.result(ofFile(file, kind)))
+  const refused = each.flatMap((one) => Result.isFailure(one) ? [one.failure] : [])
+  const [first, ...others] = refused
+  if (first === undefined) return each.flatMap((one) => Result.isSuccess(one) ? one.success : [])
+  return yield* others.length === 0 ? first : new UnfitFiles({ problems: refused.map(({ message }) => message) })
 })
 
 /**
@@ -94,15 +111,20 @@ export interface Beside {
  */
 export type Resolved = { readonly [K in Kind.Kind]: { readonly kind: K; readonly value: Kind.Values[K] } }[Kind.Kind]
 
-/** The code of a function: the path begins at the file that names it, or as the original had it, where one is. */
-const code = Effect.fnUntraced(function*(file: string, sourceCodePath: string) {
+/**
+ * Where the code of a function is: the path begins at the file that names it, or as the original had it, where one is.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const codeFile = Effect.fnUntraced(function*(file: string, sourceCodePath: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const beside = path.resolve(path.dirname(file), sourceCodePath)
   const here = path.resolve(sourceCodePath)
   const isBeside = yield* Effect.orElseSucceed(fs.exists(beside), () => false)
   const isHere = !isBeside && (yield* Effect.orElseSucceed(fs.exists(here), () => false))
-  return yield* readText(isHere ? here : beside)
+  return isHere ? here : beside
 })
 
 /**
@@ -128,7 +150,7 @@ export const resolve = Effect.fnUntraced(function*(
       return { kind: "project", value }
     }
     case "function": {
-      const text = yield* code(file, document.value.sourceCodePath)
+      const text = yield* readText(yield* codeFile(file, document.value.sourceCodePath))
       const value = yield* Function.fromManifest(document.value, { code: text, projects: beside.list("project") })
       return { kind: "function", value }
     }

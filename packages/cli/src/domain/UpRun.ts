@@ -8,7 +8,6 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import * as Path from "effect/Path"
 import * as Stdio from "effect/Stdio"
 import * as Output from "../Output.ts"
 import * as Report from "../Report.ts"
@@ -18,19 +17,20 @@ import * as Manifest from "./Manifest.ts"
 import * as Serving from "./Serving.ts"
 import * as TopView from "./TopView.ts"
 
+/** Applies the files as they are. */
 const applied = Effect.fnUntraced(function*(at: string) {
   const filed = yield* Manifest.read(at)
   yield* DocumentsRun.writeFiled("apply", filed, { output: "table", dryRun: false, sayUnchanged: false })
-  return yield* sourcesOf(at, filed)
 })
 
-/** The files that documents and functions come from. */
-const sourcesOf = Effect.fnUntraced(function*(at: string, filed: ReadonlyArray<Manifest.Filed>) {
-  const path = yield* Path.Path
-  const code = filed.flatMap(({ document, file }) =>
-    document.kind === "function" ? [path.resolve(path.dirname(file), document.value.sourceCodePath)] : []
-  )
-  return [...new Set([at, ...filed.map(({ file }) => file), ...code])]
+/** The files that documents and functions come from. Fails with what is wrong in a file. */
+const sources = Effect.fnUntraced(function*(at: string) {
+  const filed = yield* Manifest.read(at)
+  const code = yield* Effect.forEach(filed, ({ document, file }) =>
+    document.kind === "function"
+      ? Effect.asSome(Manifest.codeFile(file, document.value.sourceCodePath))
+      : Effect.succeedNone)
+  return [...new Set([at, ...filed.map(({ file }) => file), ...code.flatMap(Option.toArray)])]
 })
 
 /** Changes when one of the files does, when one comes or goes. */
@@ -46,24 +46,41 @@ const fingerprint = Effect.fnUntraced(function*(files: ReadonlyArray<string>) {
 
 const lookEvery = "500 millis"
 
-/** Applies the files again when one has changed, for ever. What is wrong then is told, and nothing of it done. */
-const reload = Effect.fnUntraced(function*(at: string, first: ReadonlyArray<string>) {
-  let files = first
-  let before = yield* fingerprint(files)
+interface Seen {
+  readonly files: ReadonlyArray<string>
+  readonly print: string
+}
+
+/**
+ * What the files are at this moment. To be taken before they are applied: what changes meanwhile is found to have changed.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const seen = Effect.fnUntraced(function*(at: string) {
+  const files = yield* sources(at)
+  return { files, print: yield* fingerprint(files) }
+})
+
+/**
+ * Applies the files again when one has changed since they were seen, for ever. What is wrong then is told, and nothing of
+ * it done.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const reload = Effect.fnUntraced(function*(at: string, first: Seen) {
+  let last: Seen = first
   return yield* Effect.gen(function*() {
     yield* Effect.sleep(lookEvery)
-    const now = yield* fingerprint(files)
-    if (now === before) return
-    before = now
-    yield* applied(at).pipe(
-      Effect.tap((found) =>
-        Effect.gen(function*() {
-          files = found
-          before = yield* fingerprint(found)
-        })
-      ),
-      Effect.catch((error) => Console.error(Report.text(error)))
-    )
+    const print = yield* fingerprint(last.files)
+    if (print === last.print) return
+    last = { files: last.files, print }
+    yield* Effect.gen(function*() {
+      // also when they are refused then: what is to be mended may be in a file that was not among them
+      last = yield* seen(at)
+      yield* applied(at)
+    }).pipe(Effect.catch((error) => Console.error(Report.text(error))))
   }).pipe(Effect.forever)
 })
 
@@ -136,7 +153,7 @@ const clear = "\u001b[2J\u001b[H"
 
 const showTables = Effect.gen(function*() {
   const { operate } = yield* Domain
-  yield* Effect.forever(Effect.gen(function*() {
+  return yield* Effect.forever(Effect.gen(function*() {
     const now = yield* operate((client) => client.overview({ query: { figures: "true" } }))
     yield* Console.log(`${clear}${TopView.text(now)}\n\nCtrl-C ends it`)
     yield* Effect.sleep(every)
@@ -152,14 +169,15 @@ const showTables = Effect.gen(function*() {
 export const run = Effect.fnUntraced(
   function*(at: string, options: Serving.Options, { plain }: { readonly plain: boolean }) {
     // before anything is started: what is wrong in a file is told at once
-    yield* Manifest.read(at)
+    yield* sources(at)
     const stdio = yield* Stdio.Stdio
     const isLive = !plain && (yield* stdio.stdoutIsTerminal)
     // a developer looks at it
     const where = yield* Serving.start(options, { scrapeInterval: "1 second" })
-    yield* Effect.gen(function*() {
-      const files = yield* applied(at)
-      yield* Effect.raceFirst(isLive ? showTables : showLines, reload(at, files))
+    return yield* Effect.gen(function*() {
+      const first = yield* seen(at)
+      yield* applied(at)
+      return yield* Effect.raceFirst(isLive ? showTables : showLines, reload(at, first))
     }).pipe(Effect.provide(layerAt(where)))
   },
   Effect.scoped
