@@ -63,7 +63,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(found, [
         "direction: expected \"EGRESS\", the type of the class \"natsconnector\", got \"INGRESS\"",
         "stream.broker: expected a string, got none",
-        "stream.colour: expected no such key (known: \"subject\", \"broker\", \"queue\", \"credentials\")",
+        "stream.colour: expected no such key (known: \"subject\", \"broker\", \"queue\", \"credentials\", \"jetstream\")",
         `stream.subject: expected text that matches ${pattern}, got "a..b"`,
         "labels[0].value: expected a value of \"Data Type\" (\"nats\", \"mqtt\"), got \"opc\"",
         "labels[1].id: expected the id of a category, got \"cat-9\"",
