@@ -235,7 +235,7 @@ it.effect.prop(
         }
       }
     }),
-  { arbitrary: { runs: 80, seed: 1 }, timeout: 30_000 }
+  { arbitrary: { runs: 80, seed: 1 }, timeout: 120_000 }
 )
 
 it.effect("of many properties that have changed in one place, that one is found", () =>

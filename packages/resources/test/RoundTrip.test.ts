@@ -122,7 +122,7 @@ it.effect.prop(
         assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(schema)(json), JSON.parse(JSON.stringify(value)))
       }
     }),
-  { arbitrary: { runs: 50, seed: 1 }, timeout: 30_000 }
+  { arbitrary: { runs: 50, seed: 1 }, timeout: 120_000 }
 )
 
 it("a field that there is not is none of a document's type, though it is kept", () => {

@@ -51,7 +51,8 @@ describe("texts of others", () => {
       const started = performance.now()
       mask(`@${part.repeat(300_000)}`)
       shown(`@${part.repeat(300_000)}`)
-      assert.isBelow(performance.now() - started, 1000)
+      // quadratic, it would take hours
+      assert.isBelow(performance.now() - started, 15_000)
     }
   })
 
