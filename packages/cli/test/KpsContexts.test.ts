@@ -15,6 +15,18 @@ const patience = 120_000
 const nowhere = "http://127.0.0.1:9"
 
 layer(kps, { excludeTestServices: true, timeout: "60 seconds" })("contexts", (it) => {
+  it.effect("are not made for a service domain that cannot have its name", () =>
+    Effect.gen(function*() {
+      const { run } = yield* Kps
+      const { code, err, out } = yield* run("serve", "--port", "0", "--svcdomain", "Plant 1")
+
+      assert.deepStrictEqual([code, out], [2, ""])
+      assert.match(
+        err,
+        /^kps: 1 violation in service domain "Plant 1":\n {2}name: expected a name of lower-case letters/
+      )
+    }), patience)
+
   it.effect("are named by commands, and by them alone", () =>
     Effect.gen(function*() {
       const { folder, run } = yield* Kps

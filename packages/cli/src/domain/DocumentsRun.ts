@@ -82,14 +82,23 @@ const executed = Effect.fnUntraced(function*(
   const created: Array<Plan.Step> = []
   yield* Effect.forEach(steps, (step) =>
     step.write.pipe(
-      Effect.andThen(tell(done(step))),
-      Effect.tap(Effect.sync(() => {
-        created.push(step)
-      }))
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          if (mayBeThere(exit)) created.push(step)
+        })
+      ),
+      Effect.andThen(tell(done(step)))
     ), { discard: true }).pipe(
       Effect.onExit((exit) => Exit.isSuccess(exit) || mode !== "create" ? Effect.void : takeBack(created))
     )
 })
+
+/** Also when there was no answer, or it was interrupted: who was asked may have done it all the same. */
+const mayBeThere = (exit: Exit.Exit<void, Domain.Failed>): boolean =>
+  Option.match(Exit.findErrorOption(exit), {
+    onNone: () => true,
+    onSome: (error) => error._tag === "Away" || error.status >= 500
+  })
 
 /**
  * Writes documents that were read: all of them, or none when one is refused.

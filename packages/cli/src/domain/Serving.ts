@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { ServiceDomain as ServiceDomainDocument } from "@kps/resources"
 import { ConnectorTarget, RestServer, ServiceDomain } from "@kps/service-domain"
 import type * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
@@ -64,6 +65,8 @@ export const start = Effect.fnUntraced(function*(
   if (Option.isSome(email) && Option.isNone(password)) {
     return yield* new BadSelection({ problem: "--email needs a password: set KPS_PASSWORD" })
   }
+  // the document that is made has this name: what is wrong with it is told before anything is started
+  yield* ServiceDomainDocument.decode({ name: options.svcdomain })
   const connectors = yield* Effect.forEach(options.connector, (text) => Effect.fromResult(ConnectorTarget.parse(text)))
   const token = yield* tokenOf(folder)
   const context = yield* Layer.build(
