@@ -99,6 +99,10 @@ const checks = {
     holds: ({ process }) => process !== undefined,
     reason: "the connector is not started by the suite: give --command"
   },
+  replica: {
+    holds: ({ replica }) => replica !== undefined,
+    reason: "no second replica can be started: give --command, with {port} where the command takes its port"
+  },
   broker: {
     holds: ({ broker }) => broker !== undefined,
     reason: "the platform's broker cannot be taken from the connector: give --command"

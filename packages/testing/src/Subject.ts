@@ -173,6 +173,8 @@ export class Subject extends Context.Service<Subject, {
   readonly patience: Patience
   readonly outside?: Outside
   readonly process?: Process
+  /** Starts another process of the same instance beside it, until the scope is closed: how the contract is called there. */
+  readonly replica?: Effect.Effect<Transport, BedFailed, Scope.Scope>
   /** Sends the platform's broker away, as the connector sees it, and brings it back. */
   readonly broker?: { readonly leave: Effect.Effect<void>; readonly back: Effect.Effect<void> }
   readonly probes?: Probes

@@ -39,7 +39,10 @@ export interface Options {
   /** Password of the user. Default: none. */
   readonly password?: Redacted.Redacted | undefined
   readonly description: Description
-  /** Starts the connector so that it serves at `endpoint`. Default: it runs already. */
+  /**
+   * Starts the connector so that it serves at `endpoint`. `{port}` in it is the port of the endpoint, and another one where
+   * a second replica is started. Default: it runs already.
+   */
   readonly command?: string | undefined
   /** Default: 8 seconds for what has to come and 300 milliseconds for what must not; 10 seconds for each call. */
   readonly patience?: Partial<Patience>
@@ -71,6 +74,51 @@ const platform = Effect.fnUntraced(function*({ nats, password, token, user }: Op
     ))
 })
 
+/** `${port}` is the shell's own. */
+const portPlaceholder = /(?<!\$)\{port\}/g
+
+/** How the contract is called at a place, and how the bed itself looks there. */
+const callerAt = Effect.fnUntraced(function*({ description, tls }: Options, endpoint: string) {
+  const transport = yield* GrpcTransport.make({ endpoint, readMaxBytes, tls })
+  return {
+    transport,
+    wire: Wire.make({ transport, connectorId: description.id, deadlineMillis: 5_000, record: () => {} })
+  }
+})
+
+/** The command, which does not run yet, for a connector that serves at a port. */
+const processAt = (
+  command: string,
+  port: string,
+  env: Readonly<Record<string, string>>,
+  wire: Wire.Wire
+) =>
+  ConnectorProcess.make({
+    command: command.replaceAll(portPlaceholder, port),
+    env,
+    // a connector without the health service serves when it answers
+    ready: Effect.gen(function*() {
+      const events = yield* wire.getEvents()
+      if (!events.isSaid) return false
+      const health = yield* wire.health("")
+      return health === "SERVING" || health.startsWith("gRPC")
+    })
+  })
+
+const replicaOf = (options: Options, command: string, host: string, env: Readonly<Record<string, string>>) =>
+  Effect.gen(function*() {
+    // free again when it is known
+    const free = yield* Effect.scoped(Proxy.listen((socket) => void socket.destroy()))
+    const port = portOf(free)
+    const { transport, wire } = yield* callerAt(options, `${host}:${port}`).pipe(
+      Effect.mapError(({ message }) => new BedFailed({ problem: message }))
+    )
+    yield* (yield* processAt(command, port, env, wire)).start
+    return transport
+  })
+
+const portOf = (place: string) => place.slice(place.lastIndexOf(":") + 1)
+
 const started = Effect.fnUntraced(function*(options: Options, wire: Wire.Wire) {
   const { command, description, endpoint, nats } = options
   const [server] = nats
@@ -85,19 +133,15 @@ const started = Effect.fnUntraced(function*(options: Options, wire: Wire.Wire) {
   // credentials and scheme stay, the place is the proxy's
   const [, before = "nats://", target = ""] = /^((?:[a-z]+:\/\/)?(?:.*@)?)(.*)$/.exec(server) ?? []
   const proxy = yield* Proxy.make(target)
-  const process = yield* ConnectorProcess.make({
-    command,
-    env: { NATS_BROKER: `${before}${proxy.address}`, CONNECTOR_INSTANCE_ID: description.id },
-    // a connector without the health service serves when it answers
-    ready: Effect.gen(function*() {
-      const events = yield* wire.getEvents()
-      if (!events.isSaid) return false
-      const health = yield* wire.health("")
-      return health === "SERVING" || health.startsWith("gRPC")
-    })
-  })
+  const env = { NATS_BROKER: `${before}${proxy.address}`, CONNECTOR_INSTANCE_ID: description.id }
+  const process = yield* processAt(command, portOf(endpoint), env, wire)
   yield* process.start
-  return { process, broker: { leave: proxy.leave, back: proxy.back } }
+  const host = endpoint.slice(0, endpoint.lastIndexOf(":"))
+  return {
+    process,
+    broker: { leave: proxy.leave, back: proxy.back },
+    ...(command.search(portPlaceholder) < 0 ? {} : { replica: replicaOf(options, command, host, env) })
+  }
 })
 
 /**
@@ -124,13 +168,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Subject["Service"], Unusable, Scope.Scope> {
   const { description } = options
   const place = yield* Endpoint.parse(options.endpoint)
-  const transport = yield* GrpcTransport.make({ endpoint: place, readMaxBytes, tls: options.tls })
-  const wire = Wire.make({
-    transport,
-    connectorId: description.id,
-    deadlineMillis: 5_000,
-    record: () => {}
-  })
+  const { transport, wire } = yield* callerAt(options, place)
   const check = Preflight.check(wire, { place, id: description.id, channelPrefix: description.channelPrefix })
   if (options.command === undefined) yield* check
   const pipeline = yield* platform(options)

@@ -35,7 +35,7 @@ const subject = Effect.fnUntraced(function*(mutant: string) {
     nats: [nats.url],
     description,
     patience: { away: Duration.seconds(3), start: Duration.seconds(30), renewal: Duration.seconds(4) },
-    command: `MUTANT=${JSON.stringify(mutant)} ${process.execPath} --conditions=@kps/source ${connector} ${port}`
+    command: `MUTANT=${JSON.stringify(mutant)} ${process.execPath} --conditions=@kps/source ${connector} {port}`
   })
 })
 

@@ -50,7 +50,7 @@ export const flags = {
   command: Flag.String("command").pipe(
     Flag.withMetavar("COMMAND"),
     Flag.withDescription(
-      "Starts the connector at the endpoint, in the foreground, with the broker of NATS_BROKER: it is stopped, killed and cut off"
+      "Starts the connector at the endpoint, in the foreground, on {port}, with the broker of NATS_BROKER: it is stopped, killed, cut off, started twice"
     ),
     Flag.optional
   ),

@@ -108,6 +108,40 @@ export const cases: ReadonlyArray<Case> = [
     })
   },
   {
+    id: "G45",
+    title: "two replicas that run the same stream",
+    expected: "each payload is handed on once, by one of them",
+    level: "full",
+    door: "process",
+    timeout: "60 seconds",
+    requires: ["observe", "replica"],
+    run: Effect.fnUntraced(function*(driver) {
+      const { replica } = driver.subject
+      if (replica === undefined) return yield* new BedFailed({ problem: "no second replica" })
+      const other = driver.over(yield* replica)
+      const stream = yield* driver.stream({ direction: "EGRESS" })
+      yield* driver.start(stream)
+      yield* other.start(stream)
+      const collected = yield* Flow.collect(driver, stream)
+      const rounds = 20
+      const each = 25
+      for (let n = 0; n < rounds; n++) {
+        yield* Flow.send(driver, stream, Flow.numbered(stream, n * each, (n + 1) * each))
+        // so that it is not all one batch of one of them
+        yield* Effect.sleep("5 millis")
+      }
+      // which of them is the faster one is open
+      const got = () => Flow.flaw(Flow.numbersOf(stream, collected).toSorted((a, b) => a - b), rounds * each)
+      const expected = `all ${rounds * each} payloads, each once, in any order`
+      yield* driver.eventually(expected, Effect.sync(got))
+      // what comes once more comes later
+      yield* driver.quiet
+      const more = got()
+      yield* expect(more === undefined, expected, more ?? "")
+      return `${rounds * each} payloads through two replicas, each once`
+    })
+  },
+  {
     id: "G47",
     title: "SIGTERM under load",
     expected: "what was on the channel before is delivered, in order, and the exit code is 0",

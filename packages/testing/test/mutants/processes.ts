@@ -9,6 +9,11 @@ export interface ProcessMutant {
 export const processMutants: ReadonlyArray<ProcessMutant> = [
   { breaks: "I32", what: "ends when the platform's broker is away", mutant: "exits without its broker" },
   { breaks: "I32", what: "keeps all that comes while the platform's broker is away", mutant: "keeps everything" },
+  {
+    breaks: "G45",
+    what: "hands on all that comes, whatever its replicas do",
+    mutant: "reads with every replica"
+  },
   { breaks: "G47", what: "ends at once when it is told to stop", mutant: "exits at once" },
   { breaks: "G47", what: "ends with an error when it was told to stop", mutant: "exits with 1" },
   {

@@ -1,4 +1,4 @@
-/** The transport as a connector sees it that is careless with what the platform's broker refuses. */
+/** The transport as a connector sees it that is careless with what the platform's broker refuses, and with its replicas. */
 import { Transport, TransportError } from "@kps/transport"
 import { Effect, Layer, Stream } from "effect"
 
@@ -37,6 +37,9 @@ const mutations: Readonly<Record<string, (transport: Shape) => Partial<Shape>>> 
       })
     }
   },
+  "reads with every replica": ({ subscription }) => ({
+    subscription: (channel, { queue: _, ...options } = {}) => subscription(channel, options)
+  }),
   "waits where it may not read": ({ subscription }) => ({
     subscription: (...args) => Effect.catchIf(subscription(...args), isDenied, () => Effect.succeed(Stream.never))
   }),
