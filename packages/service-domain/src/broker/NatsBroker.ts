@@ -14,7 +14,7 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join, resolve } from "node:path"
 import { FunctionLog } from "../functions/FunctionLog.ts"
@@ -81,6 +81,26 @@ const holderOf = (folder: string): number | undefined => {
   return Result.isSuccess(command) && !command.success.includes(folder) ? undefined : pid
 }
 
+/** How long a claim is good: longer than a server takes to start. */
+const claimMillis = 30_000
+
+/**
+ * Whether the folder is free, and claimed for a server that is started now: of several that look at the same moment, one
+ * is told so. The claim of a process that was killed is none.
+ */
+const isClaimed = (folder: string, claim: string, nowMillis: number): boolean => {
+  if (Result.isFailure(Result.try(() => writeFileSync(claim, String(process.pid), { flag: "wx" })))) {
+    const pid = Result.getOrElse(Result.try(() => Number(readFileSync(claim, "utf8"))), () => 0)
+    const since = Result.getOrElse(Result.try(() => statSync(claim).mtimeMs), () => nowMillis)
+    const isDead = pid > 0 && Result.isFailure(Result.try(() => process.kill(pid, 0)))
+    if (isDead || nowMillis - since > claimMillis) rmSync(claim, { force: true })
+    return false
+  }
+  if (holderOf(folder) === undefined) return true
+  rmSync(claim, { force: true })
+  return false
+}
+
 const answers = (port: number): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = connect({ host: "127.0.0.1", port })
@@ -99,7 +119,7 @@ const answers = (port: number): Effect.Effect<boolean> =>
  * **Details**
  *
  * The server is `NATS_SERVER_BIN`, or the `nats-server` that is found on PATH and in the usual places. A folder has one
- * server at a time: another one is waited for, for ten seconds.
+ * server at a time, also of those that are started at the same moment: another one is waited for, for ten seconds.
  *
  * @category constructors
  * @since 0.1.0
@@ -124,8 +144,10 @@ export const make = Effect.fnUntraced(function*(
     },
     catch: (cause) => fail(cause instanceof Error ? cause.message : String(cause))
   })
-  yield* Effect.sync(() => holderOf(folder)).pipe(
-    Effect.repeat({ until: (holder) => holder === undefined, schedule: Schedule.spaced("50 millis") }),
+  const clock = yield* Clock.Clock
+  const claim = join(folder, "nats.starting")
+  yield* Effect.sync(() => isClaimed(folder, claim, clock.currentTimeMillisUnsafe())).pipe(
+    Effect.repeat({ until: (isClaimed: boolean) => isClaimed, schedule: Schedule.spaced("50 millis") }),
     Effect.timeoutOrElse({
       duration: predecessorTimeout,
       orElse: () =>
@@ -138,7 +160,6 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
-  const clock = yield* Clock.Clock
   const log = new FunctionLog(() => clock.currentTimeMillisUnsafe())
   const said = () => log.read(0, undefined).slice(-3).map(({ text }) => text).join("; ")
   const ready = yield* Deferred.make<number, BrokerFailed>()
@@ -179,7 +200,9 @@ export const make = Effect.fnUntraced(function*(
     Effect.forever,
     Effect.forkScoped
   )
-  return { url: `nats://127.0.0.1:${yield* Deferred.await(ready)}`, isOwn: true }
+  // from here on its pid tells whose the folder is
+  const unclaim = Effect.sync(() => rmSync(claim, { force: true }))
+  return { url: `nats://127.0.0.1:${yield* Effect.ensuring(Deferred.await(ready), unclaim)}`, isOwn: true }
 })
 
 /**

@@ -79,6 +79,22 @@ describe.skipIf(natsServer.skipReason() !== undefined)(natsServer.suiteName("Nat
       )
     }).pipe(Effect.scoped, guard))
 
+  it.live("starts one server on a folder for two that ask at the same moment, and passes over a claim of the dead", () =>
+    Effect.gen(function*() {
+      const its = yield* folder
+      // no process has this number
+      writeFileSync(join(its, "nats.starting"), "4194305")
+      let started = 0
+      const one = Effect.tap(NatsBroker.make({ folder: its }), () => Effect.sync(() => started++))
+      yield* Effect.forkScoped(one)
+      yield* Effect.forkScoped(one)
+      yield* until(Effect.sync(() => started), (count) => count > 0)
+      // the other one would not be far behind
+      yield* Effect.sleep("1 second")
+
+      assert.strictEqual(started, 1)
+    }).pipe(Effect.scoped, guard))
+
   it("hides who uses a broker that is given", () =>
     Effect.runPromise(
       NatsBroker.NatsBroker.use(({ isOwn, url }) =>
