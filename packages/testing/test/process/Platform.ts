@@ -43,9 +43,9 @@ const mutations: Readonly<Record<string, (transport: Shape) => Partial<Shape>>> 
   "waits where it may not read": ({ subscription }) => ({
     subscription: (...args) => Effect.catchIf(subscription(...args), isDenied, () => Effect.succeed(Stream.never))
   }),
-  "drops what it may not write": ({ publish, publishAll }) => ({
-    publish: (...args) => Effect.catchIf(publish(...args), isDenied, () => Effect.void),
-    publishAll: (...args) => Effect.catchIf(publishAll(...args), isDenied, () => Effect.void)
+  "drops what it may not write": ({ publishAll, publishConfirmed }) => ({
+    publishAll: (...args) => Effect.catchIf(publishAll(...args), isDenied, () => Effect.void),
+    publishConfirmed: (...args) => Effect.catchIf(publishConfirmed(...args), isDenied, () => Effect.void)
   })
 }
 
