@@ -22,14 +22,15 @@ const publishing = (
 })
 
 /** A source that goes on from whatever number it makes of its position; of one that it makes none of it cannot. */
-const resuming = (numberOf: (at: Schema.Json) => number | undefined): Mutation => ({
+const resuming = (numberOf: (at: Schema.Json, end: number) => number | undefined): Mutation => ({
   hooks: (hooks, world) => ({
     ...hooks,
     ingress: (stream) =>
       stream.parameters.resumes !== true ? hooks.ingress(stream) : Effect.succeed(Delivery.resumable({
         position: Schema.Json,
         from: (at) => {
-          const next = Option.match(at, { onNone: () => 0, onSome: numberOf })
+          const end = world.at(stream.parameters.subject).log.length
+          const next = Option.match(at, { onNone: () => 0, onSome: (position) => numberOf(position, end) })
           return next === undefined
             ? Stream.fail(new Away({ subject: stream.parameters.subject }))
             : MemoryConnector.log(world, stream.parameters.subject, next)
@@ -39,6 +40,7 @@ const resuming = (numberOf: (at: Schema.Json) => number | undefined): Mutation =
 })
 
 const isPosition = Schema.is(MemoryConnector.Position)
+const unlessAhead = ({ next }: typeof MemoryConnector.Position.Type, end: number) => next > end ? undefined : next
 
 export const mutants: ReadonlyArray<Mutant> = [
   {
@@ -162,12 +164,12 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     breaks: "I40",
     what: "begins anew where its position is corrupt",
-    mutation: () => resuming((at) => isPosition(at) ? at.next : 0)
+    mutation: () => resuming((at, end) => isPosition(at) ? unlessAhead(at, end) : 0)
   },
   {
     breaks: "I40",
     what: "goes to the end where its position is corrupt",
-    mutation: () => resuming((at) => isPosition(at) ? at.next : Infinity)
+    mutation: () => resuming((at, end) => isPosition(at) ? unlessAhead(at, end) : end)
   },
   {
     breaks: "I41",
