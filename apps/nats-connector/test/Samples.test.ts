@@ -20,6 +20,7 @@ describe("samples", () => {
   it.effect("class.json is the class that the code makes: run \"pnpm manifests\"", () =>
     Effect.gen(function*() {
       assert.strictEqual(text("class.json"), yield* ConnectorClass.format(yield* fromCode))
+      assert.strictEqual(text("../../../samples/nats/class.json"), text("class.json"))
     }))
 
   it.effect("the parameters of instance, streams and config fit the class", () =>

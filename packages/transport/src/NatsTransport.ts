@@ -158,6 +158,15 @@ export const layerConfig = (
   Layer.effectContext(Effect.flatMap(Config.unwrap(options), make))
 
 /**
+ * The options that the environment asks for: what `layerEnv` connects with, for who connects by other means. Fails with a
+ * variable that is wrong, or two that are not for one another; logs a warning where no broker is named.
+ *
+ * @category options
+ * @since 0.1.0
+ */
+export const optionsEnv: Effect.Effect<Options, TransportError | Config.ConfigError> = environment.options
+
+/**
  * Layer with the documented environment.
  *
  * **Details**

@@ -41,7 +41,7 @@ export const flags = {
   nats: Flag.String("nats").pipe(
     Flag.withMetavar("URL"),
     Flag.withDescription(
-      "A NATS server with JetStream to use, in place of one that is started and kept in the data folder"
+      "A NATS server with JetStream to use, with the credentials of the environment (NATS_USER, NATS_CREDS_FILE, …), in place of one that is started and kept in the data folder"
     ),
     Flag.optional
   ),

@@ -5,7 +5,9 @@
  */
 import { ServiceDomain as ServiceDomainDocument } from "@kps/resources"
 import { ConnectorTarget, RestServer, ServiceDomain } from "@kps/service-domain"
+import { NatsTransport } from "@kps/transport"
 import type * as Command from "effect/cli/Command"
+import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -45,6 +47,13 @@ const tokenOf = Effect.fnUntraced(function*(folder: string) {
   }).pipe(Effect.mapError((cause) => new UnwritableFile({ file, cause })))
 })
 
+/** The broker of `--nats`, with the credentials of the environment, as connectors get them too. */
+const given = (url: string) =>
+  Effect.provide(
+    NatsTransport.optionsEnv,
+    ConfigProvider.layerAdd(ConfigProvider.fromUnknown({ NATS_BROKER: url }), { asPrimary: true })
+  )
+
 /** Standard output is for what was asked for: what is logged goes to standard error. */
 const logging = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
@@ -73,10 +82,7 @@ export const start = Effect.fnUntraced(function*(
     ServiceDomain.layer({
       name: options.svcdomain,
       transport,
-      broker: Option.match(nats, {
-        onNone: () => ({ folder: path.join(folder, "nats") }),
-        onSome: (url) => ({ servers: url.split(",") })
-      }),
+      broker: Option.isNone(nats) ? { folder: path.join(folder, "nats") } : yield* given(nats.value),
       access: {
         token: Redacted.make(token),
         accounts: Option.isSome(email) && Option.isSome(password)

@@ -8,6 +8,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import * as Stdio from "effect/Stdio"
 import * as Output from "../Output.ts"
 import * as Report from "../Report.ts"
@@ -121,10 +122,17 @@ const rates = (before: OperatorViews.Overview, now: OperatorViews.Overview): str
   return parts.length === 0 ? "no pipeline runs" : parts.join("; ")
 }
 
+/** What runs now; an answer that does not come is told, and asked for again: the service domain goes on without it. */
+const looking = (figures: "true" | "false") =>
+  Effect.map(Domain, ({ operate }) =>
+    operate((client) => client.overview({ query: { figures } })).pipe(
+      Effect.tapError((error) => Console.error(Report.text(error))),
+      Effect.retry(Schedule.spaced(every))
+    ))
+
 /** Lines: what goes wrong and is well again when it does, and rates every two seconds. */
 const showLines = Effect.gen(function*() {
-  const { operate } = yield* Domain
-  const look = operate((client) => client.overview({ query: {} }))
+  const look = yield* looking("false")
   let before = yield* look
   let told: ReadonlyArray<string> = []
   let wasWell = false
@@ -152,9 +160,9 @@ const showLines = Effect.gen(function*() {
 const clear = "\u001b[2J\u001b[H"
 
 const showTables = Effect.gen(function*() {
-  const { operate } = yield* Domain
+  const look = yield* looking("true")
   return yield* Effect.forever(Effect.gen(function*() {
-    const now = yield* operate((client) => client.overview({ query: { figures: "true" } }))
+    const now = yield* look
     yield* Console.log(`${clear}${TopView.text(now)}\n\nCtrl-C ends it`)
     yield* Effect.sleep(every)
   }))
