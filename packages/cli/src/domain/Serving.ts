@@ -94,7 +94,10 @@ export const start = Effect.fnUntraced(function*(
       connectors: Object.fromEntries(connectors)
     }).pipe(Layer.provide(logging))
   )
-  const { url } = yield* Effect.provide(RestServer.RestServer, context)
+  const { port: listening } = yield* Effect.provide(RestServer.RestServer, context)
+  // of all addresses of this machine, the one that is reached from it
+  const reached = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host
+  const url = `http://${reached.includes(":") ? `[${reached}]` : reached}:${listening}`
   yield* Contexts.put(options.context, { url, token })
   yield* Console.log(
     `service domain ${JSON.stringify(options.svcdomain)} at ${url}, its data in ${folder}; browse ${url}/docs`

@@ -110,7 +110,8 @@ export const workerMain = (loaded: { readonly [name: string]: unknown }): void =
       return this.payload
     }
     get_selector(category: string) {
-      return inputs[this.input]?.selectors[category]
+      const selectors = inputs[this.input]?.selectors ?? {}
+      return Object.hasOwn(selectors, category) ? selectors[category] : undefined
     }
     send(message: unknown) {
       if (this.isOver) {
