@@ -37,7 +37,7 @@ it.live(
         const [, named = "", sentence = ""] = /^---\n(.+)\n---\n\n(.+)\n$/s.exec(
           readFileSync(join(root, ".changeset", file), "utf8")
         ) ?? []
-        const about = [...named.matchAll(/^"@kps\/(\w+)": \w+$/gm)]
+        const about = [...named.matchAll(/^"@kps\/([\w-]+)": \w+$/gm)]
         assert.isNotEmpty(about, `${file} names packages`)
         for (const [, name = ""] of about) assert.include(read(join("packages", name, "CHANGELOG.md")), sentence)
       }

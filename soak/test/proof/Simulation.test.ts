@@ -43,7 +43,16 @@ describe("the simulation", () => {
 /** Where a rule matters most, with time in between for something to flow. */
 const long: History.Scale = { ...History.minute, every: 40, seconds: 120, count: 120 }
 const kills: History.Scale = { ...long, troubles: ["Kill"], longest: 5 }
-const pauses: History.Scale = { ...long, troubles: ["Pause"], shortest: 15, longest: 30, replicas: [2] }
+// of the pauses, few begin in the middle of a write
+const pauses: History.Scale = {
+  ...long,
+  seconds: 600,
+  count: 600,
+  troubles: ["Pause"],
+  shortest: 15,
+  longest: 30,
+  replicas: [2]
+}
 
 const broken: ReadonlyArray<readonly [Mutant, History.Scale]> = [
   ["acknowledges before it is confirmed", kills],
