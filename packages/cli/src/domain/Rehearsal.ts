@@ -82,9 +82,9 @@ export const beside = (snapshot: Snapshot.Snapshot): Beside => ({
 })
 
 /**
- * Whether a document is refused for what it says, not for where the store is.
+ * What is wrong with a document that is refused, a line for each violation.
  *
- * @category guards
+ * @category formatting
  * @since 0.1.0
  */
 export const problemsOf = ({ reason }: DocumentError.DocumentError): ReadonlyArray<string> =>
