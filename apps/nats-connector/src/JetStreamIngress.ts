@@ -147,7 +147,7 @@ const made = (
         : Effect.succeed(info)
   )
 
-/** From a sequence on: the position after each array is that of its last message. */
+/** From a sequence on: the position after each message is its own. */
 export const resumable = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Delivery.Source<BrokerError>, JetStreamError, Events.Events | Scope.Scope> {
@@ -176,13 +176,15 @@ export const resumable = Effect.fnUntraced(function*(
       const pull = yield* Pull.make({ broker, connection, stream, consumer: name, isOnly: true })
       const look = watchGaps(options, stream, Math.max(after, first_seq - 1), gaps)
       return Stream.fromEffectRepeat(Effect.flatMap(pull.next, (pulled) => {
-        const { sequence, storedMillis } = Arr.lastNonEmpty(pulled)
         const payloads = Arr.map(pulled, ({ data }) => data)
-        return Effect.as(look(pulled), { payloads, position: { sequence, stored: storedMillis } })
+        const positionOf = (index: number) => positionAt(pulled[index] ?? Arr.lastNonEmpty(pulled))
+        return Effect.as(look(pulled), { payloads, position: positionAt(Arr.lastNonEmpty(pulled)), positionOf })
       }))
     }))
   return Delivery.resumable({ position: Position, from })
 })
+
+const positionAt = ({ sequence, storedMillis }: Pull.Pulled): Position => ({ sequence, stored: storedMillis })
 
 /** Fails where the position is none of this stream: one that was made anew, or lost its end. */
 const check = Effect.fnUntraced(function*(

@@ -215,6 +215,54 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector, JetStream outs
         yield* client.setPayload([])
       }).pipe(Effect.scoped), 60_000)
 
+    it.effect(
+      "skips nothing when messages were removed of an array of which a part was stored",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* NatsServer
+          const pipelines = yield* natsClient(platform.url)
+          const channel = yield* collectChannel(pipelines, "ch.part")
+          const client = yield* ConnectorClient.ConnectorClient
+          const { connect, outside } = yield* outsideWorld()
+          const { add, send, streams } = yield* connect
+          yield* add
+          const part = [
+            stream("part", "INGRESS", { subject: "plant.a", broker: outside.url, jetstream: { read: "resumable" } })
+          ]
+          yield* client.setStreams(part)
+          yield* runs("part")
+          // one after the other, so that a full array follows whole ones
+          yield* send(1, 10)
+          yield* comes(channel, 10)
+          yield* client.setPayload([])
+          yield* send(11, 500)
+          yield* client.setStreams(part)
+          yield* comes(channel, 500)
+          yield* client.setPayload([])
+
+          // what a process leaves that is killed when 200 were stored
+          const { streams: channels } = yield* Effect.promise(() => jetstreamManager(pipelines))
+          const stored = yield* Effect.promise(() => channels.find("ch.part"))
+          const { state } = yield* Effect.promise(() => channels.info(stored))
+          yield* Effect.promise(async () => {
+            for (let sequence = state.first_seq + 200; sequence <= state.last_seq; sequence++) {
+              await channels.deleteMessage(stored, sequence)
+            }
+          })
+          // and before it is back, the outside stream removes some of the same array
+          yield* Effect.promise(() => streams.purge("PLANT", { seq: 251 }))
+          channel.length = 0
+          yield* client.setStreams(part)
+          yield* send(501, 600)
+          yield* comes(channel, 350)
+          yield* reasonOf("part", "up to 50 messages on \"plant.a\" were missed, lastly 201 to 250")
+
+          assert.deepStrictEqual(channel, numbers(251, 600))
+          yield* client.setPayload([])
+        }).pipe(Effect.scoped),
+      60_000
+    )
+
     it.effect("reads nothing from a position that is none of the stream that is there", () =>
       Effect.gen(function*() {
         const platform = yield* NatsServer

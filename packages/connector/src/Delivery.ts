@@ -32,12 +32,21 @@ export interface Acked<out E, out R = never> {
 /**
  * One array and the position *after* its last payload: reading from there gives what follows, nothing twice.
  *
+ * **Details**
+ *
+ * `positionOf` gives the position after the payload with an index, from 0 on. A source that can name one for each
+ * payload, such as a sequence, gives it: where a process is killed in the middle of an array, the source is begun again
+ * from exactly there, also when it gives other payloads by then. Without it, the source is begun at the position before
+ * the array, and as many payloads as are stored are passed over, whichever they are. It is asked where channels are in
+ * JetStream, about once for each message, before the array is settled, and has to be cheap; it must not throw.
+ *
  * @category models
  * @since 0.1.0
  */
 export interface Positioned<out P> {
   readonly payloads: Array.NonEmptyReadonlyArray<Uint8Array>
   readonly position: P
+  readonly positionOf?: (index: number) => P
 }
 
 /**
@@ -106,13 +115,14 @@ export const acknowledged = <E, R>(taken: Stream.Stream<Acked<E, R>, E, R>): Sou
  *
  * **Details**
  *
- * `from` gets the position of an array that the transport confirmed, or nothing at the first start. It outlives a
- * stream's retries, not a change of the stream's parameters. Where channels are in JetStream it is stored with each
- * message, and the source is begun again exactly behind the last one that is stored: in the middle of an array, by
- * passing over what it gives again, so that from one position it has to give the same payloads each time. Otherwise it
- * outlives the process only where the server keeps positions, and then it may be a second old: what follows it comes
- * again. A stored position that does not decode is the stream's error; one that the source knows to be ahead of what it
- * has is for the source to refuse, by failing.
+ * `from` gets the position of an array, or of a payload, that the transport confirmed, or nothing at the first start. It
+ * outlives a stream's retries, not a change of the stream's parameters. Where channels are in JetStream it is stored with
+ * each message, and the source is begun again exactly behind the last one that is stored. In the middle of an array that
+ * is by the position of the payload, where the source names one (`positionOf` of `Positioned`); else by passing over what
+ * it gives again, so that from one position it has to give the same payloads each time. Otherwise it outlives the process
+ * only where the server keeps positions, and then it may be a second old: what follows it comes again. A stored position
+ * that does not decode is the stream's error; one that the source knows to be ahead of what it has is for the source to
+ * refuse, by failing.
  *
  * @category constructors
  * @since 0.1.0

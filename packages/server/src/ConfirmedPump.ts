@@ -76,16 +76,18 @@ export const resumable = <P, I>(
   // A position that does not fit its own schema is a defect of the source.
   const encode = (at: P) => Effect.orDie(Schema.encodeEffect(json)(at))
   const encodeSync = Schema.encodeSync(json)
+  const written = (at: P) => ascii(JSON.stringify(encodeSync(at)))
   return Effect.suspend(() => position.decode(json)).pipe(
     Effect.flatMap((at) => {
       let before = position.start
       return pump(behind(from(at), position), stream, {
         dress: stream.jetStream !== undefined
-          ? Dressing.positions(
-            () => before,
-            (taken) => ascii(JSON.stringify(encodeSync(taken.position))),
-            (mark) => position.stamp(mark)
-          )
+          ? Dressing.positions({
+            before: () => before,
+            behind: (taken) => written(taken.position),
+            within: ({ positionOf }, index) => positionOf === undefined ? undefined : written(positionOf(index)),
+            stamp: (mark) => position.stamp(mark)
+          })
           : Dressing.none,
         triesInPlace: stream.jetStream === undefined,
         settle: (entries, window) => {
@@ -104,7 +106,7 @@ export const resumable = <P, I>(
   )
 }
 
-/** Without the payloads that are on the channel already. */
+/** Without the payloads that are on the channel already: where the source has not named the place behind each of them. */
 const behind = <P>(
   source: Stream.Stream<Delivery.Positioned<P>, Connector.Tagged, Scope.Scope>,
   position: SourcePosition
@@ -116,9 +118,16 @@ const behind = <P>(
     return source.pipe(
       Stream.filterMap((one) => {
         if (left === 0) return Result.succeed(one)
-        const payloads = one.payloads.slice(left)
-        left -= one.payloads.length - payloads.length
-        return isNonEmpty(payloads) ? Result.succeed({ ...one, payloads }) : Result.fail(one)
+        const { positionOf } = one
+        const passed = Math.min(left, one.payloads.length)
+        const payloads = one.payloads.slice(passed)
+        left -= passed
+        if (!isNonEmpty(payloads)) return Result.fail(one)
+        return Result.succeed({
+          ...one,
+          payloads,
+          ...(positionOf === undefined ? {} : { positionOf: (index: number) => positionOf(index + passed) })
+        })
       }),
       Stream.concat(Stream.suspend(() => left === 0 ? Stream.empty : Stream.fail(position.tooShort(plus - left))))
     )

@@ -51,32 +51,48 @@ export const ids = <T>(prefix: string): Dressing<T> => {
 }
 
 /**
- * Adds to each message the place behind it: where it ends with an entry, the entry's own position, else so many payloads
- * behind that of the one before. `before` is the place of the first entry, `at` encodes the position of an entry.
+ * How the places of a source are written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Places<T> {
+  /** Of the first entry of a batch, before it. */
+  readonly before: () => Mark
+  /** Behind an entry, encoded. */
+  readonly behind: (taken: T) => string
+  /** Behind the payload of an entry with an index, where the source names one. */
+  readonly within: (taken: T, index: number) => string | undefined
+  readonly stamp: (mark: Mark) => string
+}
+
+/**
+ * Adds to each message the place behind it: where it ends with an entry, or the source names one for each payload, that
+ * position, else so many payloads behind that of the entry before.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const positions = <T extends { readonly payloads: ReadonlyArray<Uint8Array> }>(
-  before: () => Mark,
-  at: (taken: T) => string,
-  stamp: (mark: Mark) => string
-): Dressing<T> =>
-(messages, from, entries) => {
-  let next = 0
-  let mark = before()
-  let behind = from
-  return messages.map((message) => {
-    behind += message.payloads.length
-    let passed: T | undefined
-    for (let entry = entries[next]; entry !== undefined; entry = entries[next]) {
-      const { length } = entry.taken.payloads
-      if (behind < length) break
-      behind -= length
-      passed = entry.taken
-      next++
-    }
-    if (passed !== undefined) mark = { at: at(passed), plus: 0 }
-    return { ...message, position: stamp({ at: mark.at, plus: mark.plus + behind }) }
-  })
-}
+export const positions =
+  <T extends { readonly payloads: ReadonlyArray<Uint8Array> }>(places: Places<T>): Dressing<T> =>
+  (messages, from, entries) => {
+    let next = 0
+    let mark = places.before()
+    let inside = from
+    return messages.map((message) => {
+      inside += message.payloads.length
+      let passed: T | undefined
+      let entry = entries[next]
+      while (entry !== undefined && inside >= entry.taken.payloads.length) {
+        passed = entry.taken
+        inside -= passed.payloads.length
+        entry = entries[++next]
+      }
+      if (passed !== undefined) mark = { at: places.behind(passed), plus: 0 }
+      const at = inside === 0 || entry === undefined ? undefined : places.within(entry.taken, inside - 1)
+      return {
+        ...message,
+        position: places.stamp(at === undefined ? { at: mark.at, plus: mark.plus + inside } : { at, plus: 0 })
+      }
+    })
+  }

@@ -12,9 +12,16 @@ const ch = channel("ch.1")
 /** A source of numbers, in arrays of `size` from multiples of it on, that remembers where it began. */
 const numbers = (
   starts: Array<number>,
-  options: { readonly size?: number; readonly end?: number; readonly every?: number; readonly last?: number } = {}
+  options: {
+    readonly size?: number
+    readonly end?: number
+    readonly every?: number
+    readonly last?: number
+    /** Whether each number has a position of its own. */
+    readonly named?: boolean
+  } = {}
 ): Hooks => {
-  const { end = Infinity, every = 0, last = 20, size = 1 } = options
+  const { end = Infinity, every = 0, last = 20, named = false, size = 1 } = options
   return {
     ingress: () =>
       Effect.succeed(Delivery.resumable({
@@ -25,7 +32,12 @@ const numbers = (
           const arrays = Stream.unfold(start, (next) => {
             if (next >= Math.min(end, last)) return Effect.undefined
             const array = Arr.range(next, next + size - 1)
-            const one = { payloads: Arr.map(array, (n) => bytes(`${n}`)), position: { next: BigInt(next + size) } }
+            const behind = (n: number) => ({ next: BigInt(n + 1) })
+            const one = {
+              payloads: Arr.map(array, (n) => bytes(`${n}`)),
+              position: behind(array.at(-1) ?? next),
+              ...(named ? { positionOf: (index: number) => behind(array[index] ?? Number.NaN) } : {})
+            }
             return Effect.as(every === 0 ? Effect.void : Effect.sleep(every), [one, next + size] as const)
           })
           return end <= last ? arrays : Stream.concat(arrays, Stream.never)
@@ -100,6 +112,43 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
             return [at.next, plus]
           })
           assert.deepStrictEqual(places, [["7", 4], ["7", 5], ["7", 6], ["14", undefined], ["14", 1]])
+        }).pipe(Effect.provide(server)),
+      60_000
+    )
+
+    it.live(
+      "goes on at the payload's own position where the source names it, and counts nothing off",
+      () =>
+        Effect.gen(function*() {
+          const { url } = yield* NatsServer.NatsServer
+          const look = yield* onlooker(url)
+          const placesOf = (stored: ReadonlyArray<{ readonly position: string | undefined }>) =>
+            stored.map(({ position }) => {
+              const { at, plus } = JSON.parse(position ?? "{}")
+              return [at.next, plus]
+            })
+          // stored by one that named none: three are to be passed over, and the next ones are named
+          const before = yield* look.jetStream.writer(ch, { epoch: 0 })
+          yield* before.publishConfirmed([{ ...message("9"), position: stamp({ at: "{\"next\":\"7\"}", plus: 3 }) }])
+          const starts: Array<number> = []
+          const first = yield* replica(url, numbers(starts, { last: 14, named: true, size: 7 }))
+          yield* first.apply(spec("1"))
+          yield* eventually("the rest of the array", look.stored(ch), (all) => all.length === 5)
+          yield* first.end
+          const middle = yield* look.stored(ch)
+          assert.deepStrictEqual(texts(middle), named(5, 9))
+          assert.deepStrictEqual(placesOf(middle.slice(1)), [11, 12, 13, 14].map((next) => [`${next}`, undefined]))
+          // what a process leaves that is killed in the middle of an array
+          const killed = yield* look.jetStream.writer(ch, { epoch: middle.at(-1)!.epoch! + 1 })
+          yield* killed.publishConfirmed([
+            { ...message("14"), position: stamp({ at: "{\"next\":\"15\"}", plus: 0 }) }
+          ])
+          const second = yield* replica(url, numbers(starts, { last: 22, named: true, size: 7 }))
+          yield* second.apply(spec("1"))
+          const stored = yield* eventually("the rest", look.stored(ch), (all) => all.length >= 13)
+
+          assert.deepStrictEqual(starts, [7, 15])
+          assert.deepStrictEqual(texts(stored), named(13, 9))
         }).pipe(Effect.provide(server)),
       60_000
     )
