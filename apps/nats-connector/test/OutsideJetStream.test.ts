@@ -241,12 +241,12 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector, JetStream outs
           yield* client.setPayload([])
 
           // what a process leaves that is killed when 200 were stored
-        const { streams: channels } = yield* Effect.promise(() => jetstreamManager(pipelines))
-        const stored = yield* Effect.promise(() => channels.find("ch.part"))
-        const { state } = yield* Effect.promise(() => channels.info(stored))
-        const rest = Array.range(state.first_seq + 200, state.last_seq)
-        yield* Effect.promise(() => Promise.all(rest.map((sequence) => channels.deleteMessage(stored, sequence))))
-        // and before it is back, the outside stream removes some of the same array
+          const { streams: channels } = yield* Effect.promise(() => jetstreamManager(pipelines))
+          const stored = yield* Effect.promise(() => channels.find("ch.part"))
+          const { state } = yield* Effect.promise(() => channels.info(stored))
+          const rest = Array.range(state.first_seq + 200, state.last_seq)
+          yield* Effect.promise(() => Promise.all(rest.map((sequence) => channels.deleteMessage(stored, sequence))))
+          // and before it is back, the outside stream removes some of the same array
           yield* Effect.promise(() => streams.purge("PLANT", { seq: 251 }))
           channel.length = 0
           yield* client.setStreams(part)
