@@ -51,6 +51,11 @@ export interface Change {
  */
 export interface Bucket {
   readonly name: string
+  /**
+   * When it was made, as the place tells: text to be compared for equality only. One that was lost and made anew under the
+   * same name has another, and its revisions begin anew.
+   */
+  readonly created: Effect.Effect<string, StateError>
   readonly get: (key: string) => Effect.Effect<Option.Option<Entry>, StateError>
   /**
    * Writes if the key has the revision that is expected (0: it is not there), and gives its new revision. Fails with

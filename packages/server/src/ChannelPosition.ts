@@ -47,6 +47,8 @@ export interface Read {
   readonly agrees: boolean
   /** The revision of the saved position that the writer knew of; 0: of none. */
   readonly known: number
+  /** Whether that is a revision of another place than the one that is asked for: it says nothing of what is there now. */
+  readonly isElsewhere: (place: string) => boolean
   readonly at: Option.Option<Schema.Json>
   readonly plus: number
 }
@@ -56,9 +58,9 @@ export interface Read {
  *
  * **Details**
  *
- * The value is JSON in ASCII: `{"v":1,"of":…,"with":{…},"known":…,"at":…,"plus":…}`. `of` is a digest of instance and
- * stream, `with` has one of each parameter, so that no value of a parameter is stored with the messages. Without `at`
- * it is the beginning, without `plus` no payload more.
+ * The value is JSON in ASCII: `{"v":1,"of":…,"with":{…},"in":…,"known":…,"at":…,"plus":…}`. `of` is a digest of instance
+ * and stream, `with` has one of each parameter, so that no value of a parameter is stored with the messages, `in` is one
+ * of the place that `known` is a revision of. Without `at` it is the beginning, without `plus` no payload more.
  *
  * @category models
  * @since 0.1.0
@@ -66,7 +68,7 @@ export interface Read {
 export class ChannelPosition {
   private readonly of: string
   private readonly parameters: Readonly<Record<string, string>>
-  private readonly fixed: string
+  private fixed = ""
   private head = ""
   private headKnown = -1
 
@@ -75,10 +77,17 @@ export class ChannelPosition {
     this.parameters = Object.fromEntries(
       Object.entries(parameters).map(([key, value]) => [key, digest(value, 6)])
     )
-    this.fixed = `{"v":1,"of":"${this.of}","with":${ascii(JSON.stringify(this.parameters))},"known":`
+    this.savedIn(undefined)
   }
 
-  /** The value for a place, by a writer that knows of a revision. */
+  /** Where the positions are saved that the writer knows of; nothing: nowhere. */
+  savedIn(place: string | undefined): void {
+    const where = place === undefined ? "" : `,"in":"${placeDigest(place)}"`
+    this.fixed = `{"v":1,"of":"${this.of}","with":${ascii(JSON.stringify(this.parameters))}${where},"known":`
+    this.headKnown = -1
+  }
+
+  /** The value for a mark, by a writer that knows of a revision. */
   encode({ at, plus }: Mark, known: number): string {
     if (known !== this.headKnown) {
       this.head = this.fixed + known
@@ -89,12 +98,14 @@ export class ChannelPosition {
 
   /** Reads a value back; nothing when it is none of this software's. */
   decode(value: string): Option.Option<Read> {
-    return Option.map(decode(value), ({ at, known, of, plus = 0, with: parameters }) => ({
+    return Option.map(decode(value), ({ at, in: place, known, of, plus = 0, with: parameters }) => ({
       isOwn: of === this.of,
       agrees: Object.entries(parameters).every(([key, one]) =>
         !Object.hasOwn(this.parameters, key) || this.parameters[key] === one
       ),
       known,
+      // a writer of an earlier version does not say
+      isElsewhere: (now) => place !== undefined && place !== placeDigest(now),
       at: Option.fromUndefinedOr(at),
       plus
     }))
@@ -107,6 +118,7 @@ const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({
   v: Schema.Literal(1),
   of: Schema.String,
   with: Schema.Record(Schema.String, Schema.String),
+  in: Schema.optionalKey(Schema.String),
   known: Count,
   at: Schema.optionalKey(Schema.Json),
   plus: Schema.optionalKey(Count)
@@ -120,6 +132,8 @@ const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({
  */
 export const ascii = (json: string): string =>
   json.replaceAll(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+const placeDigest = (place: string): string => digest(place, 8)
 
 const digest = (value: unknown, length: number): string =>
   createHash("sha256").update(JSON.stringify(sorted(value))).digest("base64url").slice(0, length)

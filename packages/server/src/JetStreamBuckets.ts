@@ -201,6 +201,7 @@ const open = (connection: Connection, name: string, options: Options): Opened =>
 
   const bucket: Bucket = {
     name,
+    created: on("look at", "", 0, (kv) => kv.status().then((status) => status.streamInfo.created)),
     get,
     put: (key, value, expected) =>
       on("write", key, expected, (kv) => expected === 0 ? kv.create(key, value) : kv.update(key, value, expected)),

@@ -61,6 +61,8 @@ export const maxBytes = 524_288
  * @since 0.1.0
  */
 export class Positions extends Context.Service<Positions, {
+  /** Tells the place where they are kept from another one that was made when it was lost: revisions begin anew with it. */
+  readonly created: Effect.Effect<string, StateError>
   readonly get: (instance: string, stream: string) => Effect.Effect<Option.Option<Saved>, StateError>
   /**
    * Saves a position if the one that is there has the revision that is expected (0: none is there), and gives the new
@@ -104,6 +106,7 @@ export const make = (buckets: Buckets["Service"]): Positions["Service"] => {
     yield* bucket.put(key, value, revisionOf(before))
   })
   return {
+    created: bucket.created,
     get: Effect.fn("Positions.get")(function*(instance, stream) {
       const found = yield* bucket.get(keyOf(instance, stream))
       return Option.isNone(found) ? Option.none() : Option.some(yield* saved(bucket, found.value))

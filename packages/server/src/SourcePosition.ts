@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { randomUUID } from "node:crypto"
-import { ascii, ChannelPosition, type Mark, type Owner } from "./ChannelPosition.ts"
+import { ascii, ChannelPosition, type Mark, type Owner, type Read } from "./ChannelPosition.ts"
 import { cut, quote } from "./internal/text.ts"
 import type { Positions } from "./Positions.ts"
 import { isConflict, type StateError } from "./StateError.ts"
@@ -76,6 +76,8 @@ export class SourcePosition {
   private readonly onChannel: ChannelPosition
   private readonly savedBy = randomUUID()
   private revision: number
+  /** Of which place that is a revision; nothing: of none yet. */
+  private created: string | undefined
   /** The last revision by which somebody else has said where to begin. */
   private wanted = 0
   private resetRevision = 0
@@ -93,6 +95,7 @@ export class SourcePosition {
     this.plus = before?.plus ?? 0
     this.origin = before?.origin
     this.revision = before?.revision ?? 0
+    this.created = before?.created
   }
 
   /** Where the source is to begin. */
@@ -117,12 +120,15 @@ export class SourcePosition {
   readonly load: Effect.Effect<void, PositionFailed> = Effect.suspend(() => {
     const { owner: { instance, parameters, streamId }, place } = this
     if (place === undefined) return Effect.void
-    return Effect.matchEffect(place.store.get(instance, streamId), {
+    return Effect.matchEffect(Effect.all([place.store.created, place.store.get(instance, streamId)]), {
       onFailure: (error) => Effect.fail(failed(error)),
-      onSuccess: (saved) => {
+      onSuccess: ([created, saved]) => {
+        const isSame = created === this.created
+        this.created = created
+        this.onChannel.savedIn(created)
         const revision = Option.match(saved, { onNone: () => 0, onSome: (one) => one.revision })
         this.wanted = Option.isSome(saved) && saved.value.savedBy === undefined ? revision : 0
-        if (revision === this.revision) return Effect.void
+        if (isSame && revision === this.revision) return Effect.void
         this.revision = revision
         this.unsaved = false
         this.plus = 0
@@ -172,7 +178,7 @@ export class SourcePosition {
             `one stream alone can resume on a channel; ${mend}`
       })
     }
-    if (wanted > read.value.known) {
+    if (wanted > read.value.known || (wanted > 0 && (yield* this.isLater(read.value)))) {
       if (this.resetRevision > this.revision) {
         this.encoded = Option.none()
         this.plus = 0
@@ -189,6 +195,23 @@ export class SourcePosition {
     this.plus = read.value.plus
     this.origin = `${which}, ${Option.match(this.encoded, { onNone: () => "the beginning", onSome: text })},`
     this.unsaved = place !== undefined
+  })
+
+  /**
+   * Whether the place where positions are saved was made after this one was stored on the channel, so that revisions say
+   * nothing. Fails when it was lost just now.
+   */
+  private readonly isLater = Effect.fnUntraced({ self: this }, function*(
+    this: SourcePosition,
+    { isElsewhere }: Read
+  ): Effect.fn.Return<boolean, PositionFailed> {
+    const { created, place } = this
+    if (created === undefined || place === undefined || !isElsewhere(created)) return false
+    if ((yield* Effect.mapError(place.store.created, failed)) === created) return true
+    return yield* new PositionFailed({
+      code: "UNAVAILABLE",
+      problem: "the saved positions were lost and their bucket made anew meanwhile: they are read again"
+    })
   })
 
   /** Decodes it with the source's codec. One that came from elsewhere may not fit. */

@@ -104,11 +104,14 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
           Effect.forkScoped
         )
         yield* eventually(Effect.suspend(() => seen.length === 1 ? Effect.void : Effect.fail("not yet")))
+        const created = yield* bucket.created
+        assert.strictEqual(yield* bucket.created, created)
         yield* Effect.promise(() => look.streams.delete("KV_kps-b"))
         yield* eventually(bucket.put("c", new Uint8Array([1]), 0))
         yield* eventually(Effect.suspend(() => seen.length >= 3 ? Effect.void : Effect.fail("not yet")))
 
         assert.deepStrictEqual(seen, ["a Some", "a None", "c Some"])
+        assert.notStrictEqual(yield* bucket.created, created)
       }),
     30_000
   )

@@ -5,7 +5,7 @@ import * as Proxy from "@kps/transport/testing/Proxy"
 import { Array as Arr, Effect, Option, Schema, Stream } from "effect"
 import { ChannelPosition, type Mark } from "../src/ChannelPosition.ts"
 import { bytes, channel, type Hooks, spec } from "./streams.ts"
-import { eventually, onlooker, replica } from "./support/StoredReplica.ts"
+import { eventually, lose, onlooker, replica } from "./support/StoredReplica.ts"
 
 const ch = channel("ch.1")
 
@@ -313,6 +313,47 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(
 
           assert.deepStrictEqual(starts, [0, 1, 3, 0, 2])
           assert.deepStrictEqual(texts(yield* look.stored(ch)), ["0", "1", "2", "1", "2", "3", "0", "1", "2"])
+        }).pipe(Effect.provide(server)),
+      60_000
+    )
+
+    it.live(
+      "goes where somebody sets or resets its position after all positions were lost, and does so once",
+      () =>
+        Effect.gen(function*() {
+          const { url } = yield* NatsServer.NatsServer
+          const look = yield* onlooker(url)
+          const starts: Array<number> = []
+          const run = Effect.fnUntraced(function*(last: number, count: number) {
+            const one = yield* replica(url, numbers(starts, { last }))
+            yield* one.apply(spec("1"))
+            yield* eventually(`${count}`, look.stored(ch), (all) => all.length === count)
+            yield* one.end
+          })
+          // the bucket that is gone is found out by the first try
+          const set = (next: string, expected = 0) =>
+            Effect.retry(look.positions.set("c-1", "1", { position: { next }, parameters: {} }, expected), { times: 5 })
+          // of what follows the writer knows a revision that is high
+          let revision = yield* set("0")
+          for (let i = 0; i < 20; i++) revision = yield* set("0", revision)
+          yield* run(3, 3)
+          assert.isAbove(JSON.parse((yield* look.stored(ch))[0]!.position ?? "").known, 20)
+          yield* lose(url, "positions")
+          assert.isBelow(yield* set("1"), 20)
+          yield* run(3, 5)
+          yield* run(4, 6)
+          yield* lose(url, "positions")
+          yield* run(5, 7)
+          yield* lose(url, "positions")
+          yield* Effect.retry(look.positions.reset("c-1", "1"), { times: 5 })
+          yield* run(2, 9)
+          yield* run(3, 10)
+
+          assert.deepStrictEqual(starts, [0, 1, 3, 4, 0, 2])
+          assert.deepStrictEqual(
+            texts(yield* look.stored(ch)),
+            ["0", "1", "2", "1", "2", "3", "4", "0", "1", "2"]
+          )
         }).pipe(Effect.provide(server)),
       60_000
     )

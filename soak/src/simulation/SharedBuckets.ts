@@ -28,6 +28,7 @@ export const make = (
     }
     return {
       name: bucket.name,
+      created: reach("", "look at", bucket.created),
       get: (key) => reach(key, "read", bucket.get(key)),
       put: (key, value, expected) => reach(key, "write", bucket.put(key, value, expected)),
       remove: (key, expected) => reach(key, "remove", bucket.remove(key, expected)),

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { randomUUID } from "node:crypto"
 import type { Bucket, Buckets, Change, Entry } from "../Bucket.ts"
 import { Conflict, StateError } from "../StateError.ts"
 
@@ -20,6 +21,7 @@ export const make: Effect.Effect<Buckets["Service"]> = Effect.sync(() => {
 const open = (name: string): Bucket => {
   const entries = new Map<string, Entry>()
   const watchers = new Set<(change: Change) => void>()
+  const created = randomUUID()
   let revision = 0
 
   const check = (key: string, expected: number | undefined): Effect.Effect<void, StateError> =>
@@ -33,6 +35,7 @@ const open = (name: string): Bucket => {
 
   return {
     name,
+    created: Effect.succeed(created),
     get: (key) => Effect.sync(() => Option.fromUndefinedOr(entries.get(key))),
     put: (key, value, expected) =>
       Effect.suspend(() =>

@@ -17,6 +17,15 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         assert.deepStrictEqual(yield* positions.get(fresh("i"), "s"), Option.none())
       }))
 
+    it.effect("is one and the same place for each process that has it", () =>
+      Effect.gen(function*() {
+        const [one, other] = yield* Effect.all([inProcess(Positions.make), inProcess(Positions.make)])
+        const created = yield* one.created
+
+        assert.isAbove(created.length, 0)
+        assert.strictEqual(yield* other.created, created)
+      }))
+
     it.effect("gives another process what one has saved, as it is, streams and instances apart", () =>
       Effect.gen(function*() {
         const [one, other] = yield* Effect.all([inProcess(Positions.make), inProcess(Positions.make)])

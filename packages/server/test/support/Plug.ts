@@ -38,6 +38,7 @@ export class Plug {
       )
     return {
       name: bucket.name,
+      created: gate("", bucket.created),
       get: (key) => gate(key, bucket.get(key)),
       put: (key, value, expected) => gate(key, bucket.put(key, value, expected)),
       remove: (key, expected) => gate(key, bucket.remove(key, expected)),

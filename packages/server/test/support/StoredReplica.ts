@@ -1,5 +1,7 @@
 import { Events } from "@kps/events"
 import { type Channel, JetStream, JetStreamTransport } from "@kps/transport"
+import { jetstreamManager } from "@nats-io/jetstream"
+import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Exit, Layer, References, Schedule, Scope, Stream } from "effect"
 import type * as DeadLetters from "../../src/DeadLetters.ts"
 import * as JetStreamBuckets from "../../src/JetStreamBuckets.ts"
@@ -98,6 +100,15 @@ export const onlooker = Effect.fnUntraced(function*(url: string): Effect.fn.Retu
       )
   }
 })
+
+/** Takes a bucket of the shared state away, as with the disk that has it. */
+export const lose = (url: string, bucket: string): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    const client = await connect({ servers: url })
+    const { streams } = await jetstreamManager(client)
+    await streams.delete(`KV_kps-${bucket}`)
+    await client.close()
+  })
 
 /** Polls in real time, bounded. */
 export const eventually = <A, R>(what: string, value: Effect.Effect<A, never, R>, isSo: (value: A) => boolean) => {
