@@ -5,6 +5,7 @@
  */
 /* oxlint-disable eslint/no-await-in-loop -- one connection after the other is the point */
 import * as http2 from "node:http2"
+import { limits } from "../../src/Http2Limits.ts"
 
 const [port = "", kind = "", amount = ""] = process.argv.slice(2)
 const wanted = Number(amount)
@@ -51,6 +52,9 @@ const resets = async () => {
   }
 }
 
+/** A server that is slow has more of them for a while; one that bears more than it should is waited for no longer. */
+const isTooMany = (open: number, late: number): boolean => open > limits.connections && Date.now() < late
+
 const connectAll = async () => {
   const all = await Promise.all(Array.from({ length: wanted }, connect))
   connections = all.length
@@ -64,7 +68,7 @@ const connectAll = async () => {
   }
   // Until the server has done what it does about it.
   const open = () => all.filter(({ session }) => !session.destroyed && !session.closed).length
-  for (let before = -1; before !== open();) {
+  for (let before = -1, late = Date.now() + 15_000; before !== open() || isTooMany(before, late);) {
     before = open()
     await new Promise((resolve) => setTimeout(resolve, 500))
   }
