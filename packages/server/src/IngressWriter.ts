@@ -18,6 +18,17 @@ const maxRaises = 5
 const verifyEvery = "1 second"
 
 /**
+ * The lease that a stream runs by, and where it is from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Leased {
+  readonly held: Held
+  readonly lease: Lease["Service"]
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -25,8 +36,8 @@ export interface Options {
   readonly streamId: string
   readonly channel: Channel.ChannelName
   readonly jetStream: JetStream.JetStream["Service"]
-  /** The lease that the stream runs by, and where it is from. Absent: it needs none. */
-  readonly leased: { readonly held: Held; readonly lease: Lease["Service"] } | undefined
+  /** Absent: the stream needs none. */
+  readonly leased: Leased | undefined
   /** Whether what is stored has to follow the resume point without a gap or a repeat. */
   readonly isResumable: boolean
 }

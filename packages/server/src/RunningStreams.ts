@@ -210,13 +210,15 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     const change = set.change(specs, restart)
     yield* Effect.forEach(change.removed, events.removeStream, { discard: true })
 
-    const starts = (runners: ReadonlyArray<StreamRunner>) => runners.map((runner) => runner.whenSettled)
+    const starts = (runners: ReadonlyArray<StreamRunner>) => runners.map((runner) => runner.condition.whenSettled)
     yield* wait([...starts(change.starting), ...ended(change.stopping)], forStops)
     // Once more, for what finalizers had to say.
     const gone = change.removed.filter((id) => set.endingOf(id).length === 0)
     yield* Effect.forEach(gone, events.removeStream, { discard: true })
     // What has not stopped by now is not waited for any longer, nor what is to start in its place.
-    const left = change.starting.filter((runner) => !runner.isSettled && set.endingOf(runner.spec.id).length === 0)
+    const left = change.starting.filter((runner) =>
+      !runner.condition.isSettled && set.endingOf(runner.spec.id).length === 0
+    )
     yield* wait(starts(left), Duration.subtract(within, forStops))
 
     const unknown = (id: string) =>
@@ -226,7 +228,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
         ? stopTimedOut(id, forStops)
         : startTimedOut(id, within)
     return [
-      ...specs.map(({ id }) => set.get(id)?.outcome ?? failed(id, unknown(id))),
+      ...specs.map(({ id }) => set.get(id)?.condition.outcome ?? failed(id, unknown(id))),
       ...change.removed.filter((id) => set.endingOf(id).length > 0).map((id) => failed(id, stopTimedOut(id, forStops)))
     ]
   })
@@ -244,7 +246,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
       set.stopAll()
     }),
     list: Effect.sync(() =>
-      set.runners.map(({ counts, spec, state }) => ({ spec, state, stats: { ...counts.stats } }))
+      set.runners.map(({ condition: { state }, counts, spec }) => ({ spec, state, stats: { ...counts.stats } }))
     ),
     readings: Effect.sync(() => set.readings)
   })

@@ -7,8 +7,9 @@ import type { Guarantee } from "@kps/connector"
 import type * as Fiber from "effect/Fiber"
 import { type Place, SourcePosition } from "./SourcePosition.ts"
 import { Ledger, type StreamCounts } from "./StreamCounts.ts"
+import type { StreamEnvironment } from "./StreamEnvironment.ts"
 import { StreamReport } from "./StreamReport.ts"
-import { type Environment, StreamRunner } from "./StreamRunner.ts"
+import { StreamRunner } from "./StreamRunner.ts"
 import type { StreamReading, StreamSpec } from "./StreamSpec.ts"
 
 /**
@@ -41,7 +42,7 @@ const many = 2_000
  * @since 0.1.0
  */
 export class StreamSet {
-  private readonly environment: Environment
+  private readonly environment: StreamEnvironment
   private readonly equivalent: (self: unknown, that: unknown) => boolean
   private readonly ending = new Map<string, Set<Fiber.Fiber<void>>>()
   private readonly ledger: Ledger
@@ -51,7 +52,7 @@ export class StreamSet {
   private size = 0
 
   /** `equivalent` compares decoded parameters. */
-  constructor(environment: Environment, equivalent: (self: unknown, that: unknown) => boolean) {
+  constructor(environment: StreamEnvironment, equivalent: (self: unknown, that: unknown) => boolean) {
     this.environment = environment
     this.equivalent = equivalent
     this.ledger = new Ledger(environment.desk.now)
@@ -70,8 +71,8 @@ export class StreamSet {
   get readings(): ReadonlyArray<StreamReading> {
     const now = this.environment.desk.now()
     return [
-      ...this.runners.map(({ counts, report, spec, state }) => ({
-        ...reading(counts, state._tag, now, report.guarantee),
+      ...this.runners.map(({ condition, counts, report, spec }) => ({
+        ...reading(counts, condition.state._tag, now, report.guarantee),
         channel: spec.channel
       })),
       ...this.ledger.past.map((counts) => reading(counts, "Removed", now, undefined))
@@ -98,7 +99,7 @@ export class StreamSet {
       const current = before.get(spec.id)
       const keep = current !== undefined && !restart && this.isSame(current.spec, spec)
       const runner = keep ? current : this.successor(current, spec)
-      if (!keep || runner.isHalted) toStart.push(runner)
+      if (!keep || runner.condition.isHalted) toStart.push(runner)
       after.set(spec.id, runner)
     }
     const stopped = Array.from(before.values()).filter((runner) => after.get(runner.spec.id) !== runner)
@@ -115,7 +116,7 @@ export class StreamSet {
     }
     this.byId = after
     return {
-      starting: this.runners.filter((runner) => !runner.isSettled),
+      starting: this.runners.filter((runner) => !runner.condition.isSettled),
       stopping: stopped.map((runner) => runner.spec.id).filter((id) => this.ending.has(id)),
       removed
     }
