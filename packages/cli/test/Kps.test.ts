@@ -4,11 +4,7 @@ import { Events } from "@kps/events"
 import { ConnectorServer } from "@kps/server"
 import { Transport } from "@kps/transport"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { bundle } from "./support/bundle.ts"
+import * as KpsProcess from "./support/KpsProcess.ts"
 
 class Away extends Schema.TaggedError<Away>()("Away", {}) {
   override get message() {
@@ -33,44 +29,12 @@ const server = ConnectorServer.layer(Probe, { connectorId: "c-1", host: "127.0.0
   Layer.provide([probe, Transport.layerMemory, Events.layer])
 )
 
-interface Done {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** The command as a process of its own, built from the sources. */
-class Kps extends Context.Service<Kps, {
-  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
-  readonly file: (text: string) => string
-}>()("@kps/cli/test/Kps") {
+class Kps extends Context.Service<Kps, KpsProcess.KpsProcess>()("@kps/cli/test/Kps") {
   static readonly layer = Layer.effect(
     Kps,
     Effect.gen(function*() {
       const { port } = yield* ConnectorServer.ConnectorServer
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-cli-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
-      const outfile = join(folder, "kps.mjs")
-      yield* bundle(outfile)
-      const env = { PATH: process.env["PATH"], KPS_ENDPOINT: `127.0.0.1:${port}`, CONNECTOR_INSTANCE_ID: "c-1" }
-      return Kps.of({
-        run: (...args) =>
-          Effect.callback<Done>((resume) => {
-            const child = execFile(
-              process.execPath,
-              [outfile, ...args],
-              { env, timeout: 20_000 },
-              (_, out, err) => resume(Effect.succeed({ code: child.exitCode ?? -1, out, err }))
-            )
-          }),
-        file: (text) => {
-          const file = join(folder, "state.yaml")
-          writeFileSync(file, text)
-          return file
-        }
-      })
+      return yield* KpsProcess.make({ KPS_ENDPOINT: `127.0.0.1:${port}`, CONNECTOR_INSTANCE_ID: "c-1" })
     })
   ).pipe(Layer.provide(server))
 }
@@ -80,6 +44,7 @@ layer(Kps.layer, { excludeTestServices: true, timeout: "60 seconds" })("kps", (i
     Effect.gen(function*() {
       const { file, run } = yield* Kps
       const state = file(
+        "state.yaml",
         "streams:\n  - { id: good, direction: INGRESS, channel: a, metadata: { away: false } }\n  - { id: bad, direction: INGRESS, channel: b, metadata: { away: true } }\n"
       )
       const set = yield* run("set", "-f", state)
@@ -98,7 +63,7 @@ layer(Kps.layer, { excludeTestServices: true, timeout: "60 seconds" })("kps", (i
 
       assert.match(events.out, /alert +streamFailed +bad +WARNING/)
 
-      const none = yield* run("set", "-f", file("streams: []\n"), "-o", "json")
+      const none = yield* run("set", "-f", file("state.yaml", "streams: []\n"), "-o", "json")
 
       assert.deepStrictEqual([none.code, none.out], [0, "[]\n"])
     }))

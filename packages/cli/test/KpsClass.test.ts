@@ -1,11 +1,10 @@
 /** `kps class`, as a process of its own, on the NATS connector and on modules of the test. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { bundle } from "./support/bundle.ts"
+import * as KpsProcess from "./support/KpsProcess.ts"
 
 const here = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 const app = here("../../../apps/nats-connector")
@@ -16,40 +15,14 @@ const [module, template, document] = [
 ]
 const sample = readFileSync(document, "utf8")
 
-interface Done {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-class Kps extends Context.Service<Kps, {
-  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
-  /** Writes a file and gives its path. Modules find the packages of the command from there. */
-  readonly file: (name: string, text: string) => string
-}>()("@kps/cli/test/KpsClass") {
+class Kps extends Context.Service<Kps, KpsProcess.KpsProcess>()("@kps/cli/test/KpsClass") {
   static readonly layer = Layer.effect(
     Kps,
-    Effect.gen(function*() {
+    KpsProcess.make({}, {
       // below the package, so that a module resolves what the package does
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(here("../dist/class-test-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
-      const outfile = join(folder, "kps.mjs")
-      yield* bundle(outfile)
-      return Kps.of({
-        run: (...args) =>
-          Effect.callback<Done>((resume) => {
-            // our packages from their sources; those of an author are built
-            const command = ["--conditions=@kps/source", "--no-warnings", outfile, ...args]
-            const child = execFile(process.execPath, command, { timeout: 20_000 }, (_, out, err) =>
-              resume(Effect.succeed({ code: child.exitCode ?? -1, out, err })))
-          }),
-        file: (name, text) => {
-          writeFileSync(join(folder, name), text)
-          return join(folder, name)
-        }
-      })
+      below: here("../dist"),
+      // our packages from their sources; those of an author are built
+      node: ["--conditions=@kps/source", "--no-warnings"]
     })
   )
 }

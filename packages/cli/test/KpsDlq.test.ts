@@ -4,65 +4,16 @@ import * as JetStreamDeadLetters from "@kps/server/JetStreamDeadLetters"
 import { Channel, NatsTransport, Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Context, Effect, Layer, References, Stream } from "effect"
-import { build } from "esbuild"
-import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import * as KpsProcess from "./support/KpsProcess.ts"
 
-interface Done {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-  readonly bytes: Buffer
-}
-
-/** The command as a process of its own. */
-class Kps extends Context.Service<Kps, {
-  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
-}>()("test/Kps") {}
+class Kps extends Context.Service<Kps, Pick<KpsProcess.KpsProcess, "run" | "bytesOf">>()("test/Kps") {}
 
 const kps = Layer.effect(
   Kps,
   Effect.gen(function*() {
     const { url } = yield* NatsServer.NatsServer
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-dlq-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    )
-    const outfile = join(folder, "kps.mjs")
-    yield* Effect.promise(() =>
-      build({
-        entryPoints: [fileURLToPath(new URL("../src/main.ts", import.meta.url))],
-        bundle: true,
-        platform: "node",
-        format: "esm",
-        conditions: ["@kps/source"],
-        banner: {
-          js: "import { createRequire as __cr } from \"node:module\"; const require = __cr(import.meta.url);"
-        },
-        outfile
-      })
-    )
-    return Kps.of({
-      run: (...args) =>
-        Effect.callback<Done>((resume) => {
-          const child = execFile(
-            process.execPath,
-            [outfile, "dlq", ...args],
-            {
-              env: { PATH: process.env["PATH"], NATS_BROKER: url, CONNECTOR_INSTANCE_ID: "c-1" },
-              timeout: 20_000,
-              encoding: "buffer"
-            },
-            (_, out, err) =>
-              resume(
-                Effect.succeed({ code: child.exitCode ?? -1, out: out.toString(), err: err.toString(), bytes: out })
-              )
-          )
-        })
-    })
+    const { bytesOf, run } = yield* KpsProcess.make({ NATS_BROKER: url, CONNECTOR_INSTANCE_ID: "c-1" })
+    return Kps.of({ run: (...args) => run("dlq", ...args), bytesOf: (...args) => bytesOf("dlq", ...args) })
   })
 )
 
@@ -94,7 +45,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
   layer(all, { excludeTestServices: true, timeout: "60 seconds" })((it) => {
     it.effect("lists, shows, replays and purges what a connector could not deliver", () =>
       Effect.gen(function*() {
-        const { run } = yield* Kps
+        const { bytesOf, run } = yield* Kps
         const store = yield* DeadLetters.DeadLetters
         const transport = yield* Transport.Transport
         const binary = Uint8Array.from({ length: 1_000 }, (_, i) => 255 - i % 256)
@@ -109,7 +60,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
         const second = yield* run("ls", "--stream", "line-2", "-o", "json")
         const show = yield* run("show", "1")
         const json = yield* run("show", "3", "-o", "json")
-        const raw = yield* run("show", "3", "--raw")
+        const raw = yield* bytesOf("show", "3", "--raw")
 
         assert.deepStrictEqual([none.code, none.err, none.out.split("\n").length], [0, "", 2])
         assert.deepStrictEqual([list.code, list.err], [0, ""])
@@ -123,7 +74,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
         assert.include(show.out, "\ntext: \"payload 1\"\nhex: 7061796c6f61642031\n")
         const { preview } = JSON.parse(json.out)
         assert.deepStrictEqual(preview, { hex: Buffer.from(binary.subarray(0, 256)).toString("hex"), complete: false })
-        assert.isTrue(raw.bytes.equals(Buffer.from(binary)))
+        assert.isTrue(raw.equals(Buffer.from(binary)))
 
         const nobody = yield* run("replay", "1")
         assert.strictEqual(nobody.code, 1)

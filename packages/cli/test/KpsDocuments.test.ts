@@ -184,13 +184,10 @@ layer(Layer.provideMerge(kps, server), { excludeTestServices: true, timeout: "60
 
   it.effect("are not shown to those without a token that is good", () =>
     Effect.gen(function*() {
-      const { folder, outfile, run, url } = yield* Kps
+      const { run, runWith, url } = yield* Kps
       const failed = yield* run("config", "create-context", "x", "--email", account.email, "-p", "wrong", "-u", url)
       assert.strictEqual(failed.code, 1)
-      const stranger = yield* KpsProcess.runWith(outfile, folder, { KPS_URL: url, KPS_TOKEN: "no-good" }, [
-        "get",
-        "category"
-      ])
+      const stranger = yield* runWith({ KPS_URL: url, KPS_TOKEN: "no-good" })("get", "category")
       assert.deepStrictEqual([stranger.code, stranger.out], [1, ""])
       assert.match(stranger.err, /log in again with kps config create-context/)
     }), patience)

@@ -7,11 +7,7 @@ import * as MetricsServer from "@kps/server/MetricsServer"
 import { Transport } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Context, Effect, Layer, References, Schema, Stream } from "effect"
-import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { bundle } from "./support/bundle.ts"
+import * as KpsProcess from "./support/KpsProcess.ts"
 
 const Both = Connector.make("both")({
   version: "1.0",
@@ -34,41 +30,19 @@ const server = ConnectorServer.layer(Both, { connectorId: "c-1", host: "127.0.0.
   Layer.provide(Layer.succeed(References.MinimumLogLevel, "None"))
 )
 
-interface Done {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** The command as a process of its own, with a connector that runs two streams. */
-class Kps extends Context.Service<Kps, {
-  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
-  readonly grpc: ReadonlyArray<string>
-  readonly http: string
-}>()("@kps/cli/test/KpsExplain") {
+/** The command, with a connector that runs two streams. */
+class Kps extends Context.Service<
+  Kps,
+  Pick<KpsProcess.KpsProcess, "run"> & { readonly grpc: ReadonlyArray<string>; readonly http: string }
+>()("@kps/cli/test/KpsExplain") {
   static readonly layer = Layer.effect(
     Kps,
     Effect.gen(function*() {
       const { port } = yield* ConnectorServer.ConnectorServer
       const { port: metricsPort } = yield* MetricsServer.MetricsServer
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-explain-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
-      const outfile = join(folder, "kps.mjs")
-      yield* bundle(outfile)
-      const run = (...args: ReadonlyArray<string>) =>
-        Effect.callback<Done>((resume) => {
-          const child = execFile(
-            process.execPath,
-            [outfile, ...args],
-            { env: { PATH: process.env["PATH"] }, timeout: 60_000 },
-            (_, out, err) => resume(Effect.succeed({ code: child.exitCode ?? -1, out, err }))
-          )
-        })
-      const state = join(folder, "state.yaml")
-      writeFileSync(
-        state,
+      const { file, run } = yield* KpsProcess.make()
+      const state = file(
+        "state.yaml",
         "streams:\n  - { id: in, direction: INGRESS, channel: a, metadata: {} }\n  - { id: out, direction: EGRESS, channel: b, metadata: {} }\n"
       )
       const grpc = ["-e", `127.0.0.1:${port}`, "-c", "c-1"]

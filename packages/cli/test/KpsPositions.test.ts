@@ -6,59 +6,17 @@ import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Kvm } from "@nats-io/kv"
 import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Layer, References } from "effect"
-import { build } from "esbuild"
-import { execFile } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import * as KpsProcess from "./support/KpsProcess.ts"
 
-interface Done {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-/** The command as a process of its own, and what connectors have saved at the broker it looks at. */
-class Kps extends Context.Service<Kps, {
-  readonly run: (...args: ReadonlyArray<string>) => Effect.Effect<Done>
-  readonly url: string
-}>()("test/Kps") {}
+/** The command, and the broker where connectors have saved what it looks at. */
+class Kps extends Context.Service<Kps, Pick<KpsProcess.KpsProcess, "run"> & { readonly url: string }>()("test/Kps") {}
 
 const kps = Layer.effect(
   Kps,
   Effect.gen(function*() {
     const { url } = yield* NatsServer.NatsServer
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "kps-positions-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    )
-    const outfile = join(folder, "kps.mjs")
-    yield* Effect.promise(() =>
-      build({
-        entryPoints: [fileURLToPath(new URL("../src/main.ts", import.meta.url))],
-        bundle: true,
-        platform: "node",
-        format: "esm",
-        conditions: ["@kps/source"],
-        banner: {
-          js: "import { createRequire as __cr } from \"node:module\"; const require = __cr(import.meta.url);"
-        },
-        outfile
-      })
-    )
-    return Kps.of({
-      url,
-      run: (...args) =>
-        Effect.callback<Done>((resume) => {
-          const child = execFile(
-            process.execPath,
-            [outfile, "positions", ...args],
-            { env: { PATH: process.env["PATH"], NATS_BROKER: url }, timeout: 20_000 },
-            (_, out, err) => resume(Effect.succeed({ code: child.exitCode ?? -1, out, err }))
-          )
-        })
-    })
+    const { run } = yield* KpsProcess.make({ NATS_BROKER: url })
+    return Kps.of({ url, run: (...args) => run("positions", ...args) })
   })
 )
 
