@@ -10,7 +10,7 @@
 import type { ClientError, Endpoint, Tls } from "@kps/client"
 import type { InvalidResource } from "@kps/resources"
 import type { DeadLetterError, StateError } from "@kps/server"
-import type { ConnectorTarget, DocumentError, NatsBroker, RestServer } from "@kps/service-domain"
+import type { ConnectorTarget, DocumentError, NatsBroker, RestServer, Witness } from "@kps/service-domain"
 import type { Description, WireSubject } from "@kps/testing"
 import type { TransportError } from "@kps/transport"
 import type { ConfigError } from "effect/Config"
@@ -79,6 +79,21 @@ export class UnwritableFile
 {
   override get message(): string {
     return `cannot write ${JSON.stringify(this.file)}: ${this.cause instanceof Error ? this.cause.message : "unknown"}`
+  }
+}
+
+/**
+ * A service domain cannot keep its data in the folder that it was given.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class UnusableFolder extends Schema.TaggedError<UnusableFolder>("@kps/cli/Report/UnusableFolder")(
+  "UnusableFolder",
+  { folder: Schema.String, problem: Schema.String }
+) {
+  override get message(): string {
+    return `cannot keep data in ${JSON.stringify(this.folder)}: ${this.problem}`
   }
 }
 
@@ -231,6 +246,7 @@ export type Failure =
   | NotServing
   | BadAssignment
   | UnreadableFile
+  | UnusableFolder
   | UnwritableFile
   | UnknownCase
   | NotConforming
@@ -255,6 +271,7 @@ export type Failure =
   | NatsBroker.BrokerFailed
   | RestServer.ListenFailed
   | DocumentError.DocumentError
+  | Witness.DocumentsDamaged
   | Failed
   | NoDocuments
   | NotNamed
@@ -273,6 +290,7 @@ export const exitCode = (failure: Failure): number => {
     case "InvalidDocument":
     case "BadAssignment":
     case "UnreadableFile":
+    case "UnusableFolder":
     case "UnwritableFile":
     case "UnknownCase":
     case "ConfigError":
@@ -358,6 +376,8 @@ const advice = (failure: Failure): string | undefined => {
         : "is the context the right one (kps config get-contexts)?"
     case "Refused":
       return failure.status === 401 ? "log in again with kps config create-context" : undefined
+    case "UnusableFolder":
+      return "take another folder with --data"
     case "ListenFailed":
       return "is another one running? --port 0 takes a free port"
     case "Unfit":

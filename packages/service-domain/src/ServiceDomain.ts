@@ -19,10 +19,12 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
+import { resolve } from "node:path"
 import * as NatsBroker from "./broker/NatsBroker.ts"
 import type { DocumentError } from "./documents/DocumentError.ts"
 import * as Documents from "./documents/Documents.ts"
 import * as JetStreamJournal from "./documents/JetStreamJournal.ts"
+import * as Witness from "./documents/Witness.ts"
 import type * as EventHistory from "./events/EventHistory.ts"
 import * as JetStreamEventHistory from "./events/JetStreamEventHistory.ts"
 import * as Operator from "./operator/Operator.ts"
@@ -169,7 +171,7 @@ const foreign = Object.fromEntries(
  * from what is stored. A broker that is given and away is waited for.
  *
  * Connectors get the environment of this process, without `KPS_PASSWORD` and `KPS_TOKEN`; with a nats-server of its own,
- * without credentials for others.
+ * without credentials for others. A nats-server of its own whose files have lost documents fails the layer.
  *
  * @category layers
  * @since 0.1.0
@@ -178,7 +180,11 @@ export const layer = (
   options: Options
 ): Layer.Layer<
   Services,
-  NatsBroker.BrokerFailed | TransportError.TransportError | DocumentError | RestServer.ListenFailed
+  | NatsBroker.BrokerFailed
+  | TransportError.TransportError
+  | DocumentError
+  | RestServer.ListenFailed
+  | Witness.DocumentsDamaged
 > => {
   const { broker, grace = "10 seconds", name = "local", transport = "core" } = options
   const isOwn = "folder" in broker
@@ -194,6 +200,8 @@ export const layer = (
     Documents.layer().pipe(Layer.provide(JetStreamJournal.layer({ replicas: options.replicas ?? 1 }))),
     JetStreamEventHistory.layer({ replicas: options.replicas ?? 1 })
   )
+  // with a broker that others have too, nobody knows what is to be there
+  const layerWitness = isOwn ? Witness.layer({ folder: resolve(broker.folder) }) : Layer.empty
   const layerWork = Layer.unwrap(Effect.gen(function*() {
     const { id: serviceDomain } = yield* ServiceDomain
     const { url } = yield* NatsBroker.NatsBroker
@@ -223,7 +231,7 @@ export const layer = (
   return RestServer.layerWith(Layer.mergeAll(RestServer.routes, operatorRoutes), options.rest).pipe(
     Layer.provide(Access.layer(options.access)),
     Layer.provideMerge(layerWork),
-    Layer.provideMerge(layerDomain(name)),
+    Layer.provideMerge(Layer.provide(layerDomain(name), layerWitness)),
     Layer.provideMerge(layerStore),
     Layer.provideMerge(layerTransport),
     Layer.provideMerge(layerBroker),

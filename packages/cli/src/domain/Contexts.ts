@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as PrivateFile from "@kps/service-domain/PrivateFile"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -104,18 +105,12 @@ export const read = Effect.gen(function*() {
  * @since 0.1.0
  */
 export const write = Effect.fnUntraced(function*(contexts: Contexts) {
-  const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const at = yield* file
   const text = yield* Effect.orDie(Schema.encodeEffect(Json)(contexts))
-  yield* Effect.gen(function*() {
-    yield* fs.makeDirectory(path.dirname(at), { recursive: true, mode: 0o700 })
-    // beside it, then renamed: who is killed in between leaves the old one
-    const next = `${at}.${process.pid}.tmp`
-    yield* fs.writeFileString(next, `${text}\n`, { mode: 0o600 })
-    yield* fs.rename(next, at)
-  }).pipe(
-    Effect.mapError(({ message }) => new BadContext({ problem: `cannot write ${JSON.stringify(at)}: ${message}` }))
+  yield* PrivateFile.makeFolder(path.dirname(at)).pipe(
+    Effect.andThen(PrivateFile.write(at, `${text}\n`)),
+    Effect.mapError(({ message }) => new BadContext({ problem: message }))
   )
 })
 

@@ -11,15 +11,14 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Console from "effect/Console"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import * as Redacted from "effect/Redacted"
-import { randomBytes } from "node:crypto"
-import { BadSelection, UnwritableFile } from "../Report.ts"
+import { BadSelection } from "../Report.ts"
 import * as Contexts from "./Contexts.ts"
+import * as DataFolder from "./DataFolder.ts"
 import type { flags } from "./ServeFlags.ts"
 
 /**
@@ -29,23 +28,6 @@ import type { flags } from "./ServeFlags.ts"
  * @since 0.1.0
  */
 export type Options = Command.Command.Config.Infer<typeof flags>
-
-/** The token of the data folder: made once, so that a context outlives the process. */
-const tokenOf = Effect.fnUntraced(function*(folder: string) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  const file = path.join(folder, "token")
-  return yield* Effect.gen(function*() {
-    yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 })
-    const kept = yield* fs.readFileString(file).pipe(
-      Effect.catchIf((error) => error.reason._tag === "NotFound", () => Effect.succeed(""))
-    )
-    if (kept.trim().length >= 16) return kept.trim()
-    const token = yield* Effect.sync(() => randomBytes(32).toString("hex"))
-    yield* fs.writeFileString(file, `${token}\n`, { mode: 0o600 })
-    return token
-  }).pipe(Effect.mapError((cause) => new UnwritableFile({ file, cause })))
-})
 
 /** The broker of `--nats`, with the credentials of the environment, as connectors get them too. */
 const given = (url: string) =>
@@ -77,7 +59,7 @@ export const start = Effect.fnUntraced(function*(
   // the document that is made has this name: what is wrong with it is told before anything is started
   yield* ServiceDomainDocument.decode({ name: options.svcdomain })
   const connectors = yield* Effect.forEach(options.connector, (text) => Effect.fromResult(ConnectorTarget.parse(text)))
-  const token = yield* tokenOf(folder)
+  const { token } = yield* DataFolder.open(folder)
   const context = yield* Layer.build(
     ServiceDomain.layer({
       name: options.svcdomain,

@@ -14,9 +14,10 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join, resolve } from "node:path"
+import * as PrivateFile from "../files/PrivateFile.ts"
 import { FunctionLog } from "../functions/FunctionLog.ts"
 import * as LocalProcess from "../reconciler/LocalProcess.ts"
 import type { ProcessGuard } from "../reconciler/ProcessGuard.ts"
@@ -130,20 +131,13 @@ export const make = Effect.fnUntraced(function*(
   const folder = resolve(options.folder)
   const fail = (problem: string) => new BrokerFailed({ folder, problem })
   const binary = binaries.binary()
-  if (binary === undefined) {
-    return yield* fail(
-      "there is none: put nats-server on PATH (Debian: apt-get install nats-server), or set NATS_SERVER_BIN"
-    )
-  }
+  if (binary === undefined) return yield* fail(binaries.missing())
   const config = join(folder, "nats.conf")
-  yield* Effect.try({
-    try: () => {
-      mkdirSync(folder, { recursive: true })
-      const store = JSON.stringify(join(folder, "jetstream"))
-      writeFileSync(config, `max_payload: ${maxPayload}\njetstream { store_dir: ${store} }\n`)
-    },
-    catch: (cause) => fail(cause instanceof Error ? cause.message : String(cause))
-  })
+  const store = JSON.stringify(join(folder, "jetstream"))
+  yield* PrivateFile.makeFolder(folder).pipe(
+    Effect.andThen(PrivateFile.write(config, `max_payload: ${maxPayload}\njetstream { store_dir: ${store} }\n`)),
+    Effect.mapError(({ message }) => fail(message))
+  )
   const clock = yield* Clock.Clock
   const claim = join(folder, "nats.starting")
   yield* Effect.sync(() => isClaimed(folder, claim, clock.currentTimeMillisUnsafe())).pipe(
@@ -161,7 +155,11 @@ export const make = Effect.fnUntraced(function*(
   )
 
   const log = new FunctionLog(() => clock.currentTimeMillisUnsafe())
-  const said = () => log.read(0, undefined).slice(-3).map(({ text }) => text).join("; ")
+  const said = () => {
+    log.end("nats-server")
+    const lines = log.read(0, undefined).slice(-3).map(({ text }) => text)
+    return lines.length === 0 ? "it wrote nothing" : lines.join("; ")
+  }
   const ready = yield* Deferred.make<number, BrokerFailed>()
   let port = options.port === 0 ? undefined : options.port
 
@@ -181,9 +179,9 @@ export const make = Effect.fnUntraced(function*(
     yield* isReady.pipe(
       Effect.timeoutOrElse({
         duration: startTimeout,
-        orElse: () => Effect.fail(fail(`it was not ready within ${startTimeout}: ${said()}`))
+        orElse: () => Effect.fail(fail(`${binary} was not ready within ${startTimeout}: ${said()}`))
       }),
-      Effect.raceFirst(Effect.flatMap(child.ended, (how) => Effect.fail(fail(`it ended ${how}: ${said()}`))))
+      Effect.raceFirst(Effect.flatMap(child.ended, (how) => Effect.fail(fail(`${binary} ended ${how}: ${said()}`))))
     )
     port = its
     yield* Deferred.succeed(ready, its)

@@ -39,6 +39,8 @@ export type AnyDocument = { readonly [K in Kind]: Document<K> }[Kind]
 export interface Snapshot {
   /** That of the last change of all; 0 when nothing was ever written. */
   readonly revision: number
+  /** How many documents there are, of all kinds. */
+  readonly size: number
   readonly get: <K extends Kind>(kind: K, id: string) => Option.Option<Document<K>>
   /** In the order in which they were created. */
   readonly list: <K extends Kind>(kind: K) => ReadonlyArray<Document<K>>
@@ -68,6 +70,9 @@ const make = (revision: number, shelves: Shelves): Snapshot => {
   const on = <K extends Kind>(kind: K) => shelves[kind] as HashMap.HashMap<string, unknown> as Shelf<K>
   return {
     revision,
+    get size() {
+      return all.reduce((sum, kind) => sum + HashMap.size(shelves[kind]), 0)
+    },
     get: (kind, id) => HashMap.get(on(kind), id),
     list: (kind) => HashMap.toValues(on(kind)).toSorted(byCreation),
     values: (kind) => Array.from(HashMap.values(on(kind)), ({ value }) => value),

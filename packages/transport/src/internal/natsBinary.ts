@@ -28,6 +28,12 @@ export const binary = (): string | undefined => {
     .find(executable)
 }
 
+/**
+ * What is wrong where `binary` finds none, and what to do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const missing = (): string => {
   const given = process.env["NATS_SERVER_BIN"]
   return given === undefined || given === ""

@@ -17,7 +17,7 @@ import { join } from "node:path"
 import { binary, missing } from "../internal/natsBinary.ts"
 import * as natsProcess from "../internal/natsProcess.ts"
 
-export { binary, skipReason, suiteName } from "../internal/natsBinary.ts"
+export { binary, missing, skipReason, suiteName } from "../internal/natsBinary.ts"
 
 /**
  * The server did not start, or did not end.
