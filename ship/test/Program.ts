@@ -1,4 +1,5 @@
 /** Programs that run until they are told to stop. */
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { Effect, Predicate, Schedule, Scope } from "effect"
 import { spawn } from "node:child_process"
 
@@ -28,6 +29,7 @@ export const start = Effect.fnUntraced(function*(
     Effect.sync(() => spawn(command, args, { ...user, cwd, env: { ...env }, stdio: ["ignore", "ignore", "pipe"] })),
     (child) => Effect.sync(() => void child.kill("SIGKILL"))
   )
+  Watchdog.watch(child)
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text))
   const exit = new Promise<number | NodeJS.Signals>((done) => {
     child.once("close", (code, signal) => done(code ?? signal ?? -1))

@@ -1,4 +1,5 @@
 /** The demo as it is shipped: bundled by the packages' own scripts, and run as a process. */
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { type ChildProcess, exec, spawn, spawnSync } from "node:child_process"
@@ -103,6 +104,7 @@ export const start = Effect.fnUntraced(function*(
         if (logs !== undefined) rmSync(logs, { recursive: true, force: true })
       })
   )
+  Watchdog.watch(child)
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     // a terminal puts one before each line feed
     stdout += text.replaceAll("\r", "")

@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import { ConnectorClient } from "@kps/client"
 import { StreamDirection, TransportCodec } from "@kps/idl"
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { connect, type NatsConnection } from "@nats-io/transport-node"
 import { Effect, Layer, Result, Schedule, type Schema, Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
@@ -156,6 +157,7 @@ export const start = Effect.fnUntraced(function*(
     Effect.sync(() => spawn(process.execPath, [file, ...args], { env: { ...env }, stdio: ["ignore", "pipe", "pipe"] })),
     (child) => Effect.sync(() => void child.kill("SIGKILL"))
   )
+  Watchdog.watch(child)
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text))
   child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text))
   const exit = new Promise<number | NodeJS.Signals>((done) =>

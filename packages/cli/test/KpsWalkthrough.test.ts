@@ -1,6 +1,7 @@
 /** The walk-through of the original documentation: its commands and files, with the ids that the commands print. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Layer, Schedule } from "effect"
 import { spawn } from "node:child_process"
@@ -36,6 +37,7 @@ const kps = Layer.effect(
           child.kill("SIGTERM")
         })
     )
+    Watchdog.watch(child)
     let text = ""
     for (const output of [child.stdout, child.stderr]) {
       output.setEncoding("utf8").on("data", (more: string) => {

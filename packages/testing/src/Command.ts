@@ -1,10 +1,11 @@
 /**
  * Commands of a shell: the edge to Node's processes.
  *
- * Each runs in a process group of its own, and what it started ends with it.
+ * Each runs in a process group of its own, which ends with this process, whatever ends that.
  *
  * @since 0.1.0
  */
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -50,13 +51,8 @@ export const launch = (
     // it fails when the group is gone
     if (pid !== undefined) Result.try(() => process.kill(-pid, signal))
   }
-  const killNow = () => kill("SIGKILL")
-  // it must not outlive this process, whatever ends that
-  process.once("exit", killNow)
-  const done = (outcome: number | string) => {
-    process.off("exit", killNow)
-    Deferred.doneUnsafe(exit, Exit.succeed(outcome))
-  }
+  Watchdog.watch(child, { group: true })
+  const done = (outcome: number | string) => Deferred.doneUnsafe(exit, Exit.succeed(outcome))
   child.once("error", ({ message }) => done(message))
   child.once("exit", (code, signal) => {
     const outcome = code ?? signal ?? "unknown"

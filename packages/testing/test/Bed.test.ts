@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Schedule } from "effect"
+import { spawn } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -196,6 +197,36 @@ describe.skipIf(process.platform !== "linux")("the connector's process", () => {
       running.kill("SIGKILL")
       assert.strictEqual(yield* running.exit, "SIGKILL")
       yield* until("none", () => ProcessTable.ofGroup(pid).filter(({ bytes }) => bytes > 0).length === 0)
+    }))
+
+  it.live("ends with the process that started it, also when that is killed", () =>
+    Effect.gen(function*() {
+      const module = new URL("../src/Command.ts", import.meta.url).href
+      const program = `
+        const Command = await import(${JSON.stringify(module)})
+        const { child } = Command.launch("sleep 60 & sleep 60", {}, ["ignore", "ignore", "ignore"])
+        console.log(child.pid)
+      `
+      const parent = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          spawn(process.execPath, ["--conditions=@kps/source", "--input-type=module", "-e", program], {
+            stdio: ["ignore", "pipe", "inherit"]
+          })
+        ),
+        (parent) => Effect.sync(() => parent.kill("SIGKILL"))
+      )
+      const group = yield* Effect.callback<number>((resume) => {
+        parent.stdout.once("data", (line: Buffer) => resume(Effect.succeed(Number(line.toString()))))
+      })
+      const alive = () => ProcessTable.ofGroup(group).filter(({ bytes }) => bytes > 0)
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          if (alive().length > 0) process.kill(-group, "SIGKILL")
+        })
+      )
+      yield* until("three processes", () => alive().length === 3)
+      parent.kill("SIGKILL")
+      yield* until("none", () => alive().length === 0)
     }))
 
   it.live("says what it said when it does not start", () =>

@@ -1,4 +1,5 @@
 /** Starts `serve.ts`, and kills it. */
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -28,6 +29,7 @@ export const start = (
       ),
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
+    Watchdog.watch(child)
     const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()))
     const url = yield* Effect.callback<string>((resume) => {
       createInterface({ input: child.stdout }).on("line", (line) => {

@@ -1,8 +1,9 @@
 /** One run of a nats-server, as promises: the edge to Node's processes and timers. */
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import * as Watchdog from "../testing/Watchdog.ts"
 
 export interface Running {
   readonly pid: number
@@ -22,22 +23,6 @@ const harmless: ReadonlySet<NodeJS.Signals> = new Set(["SIGSTOP", "SIGCONT", "SI
 
 const portOf = (urls: ReadonlyArray<string> | undefined): number => Number(new URL(urls?.[0] ?? "").port)
 
-/**
- * Kills the process when this one is gone, even by SIGKILL: its input then ends, in which nothing is ever written. In a
- * group of its own, so that what ends this one's group does not end it first.
- */
-const watchdog = (pid: number | undefined): ChildProcess | undefined => {
-  if (pid === undefined || process.platform === "win32") return undefined
-  const shell = spawn("/bin/sh", ["-c", `read -r _; kill -9 ${pid}`], {
-    detached: true,
-    stdio: ["pipe", "ignore", "ignore"]
-  })
-  // without a shell there is no watchdog
-  shell.once("error", () => undefined)
-  shell.unref()
-  return shell
-}
-
 export const launch = async (file: string, folder: string, args: ReadonlyArray<string>): Promise<Running> => {
   const child = spawn(file, args, { stdio: ["ignore", "ignore", "pipe"] })
   let log = ""
@@ -46,15 +31,10 @@ export const launch = async (file: string, folder: string, args: ReadonlyArray<s
   child.stderr.on("data", (text: string) => {
     log = (log + text).slice(-maxLog)
   })
-  // a server must not outlive the process that made it, whatever ends that process
-  const killNow = () => child.kill("SIGKILL")
-  process.once("exit", killNow)
-  const watch = watchdog(child.pid)
+  Watchdog.watch(child)
   const exited = new Promise<void>((resolve) => {
     const done = () => {
       ended = true
-      process.off("exit", killNow)
-      watch?.kill("SIGKILL")
       resolve()
     }
     child.once("close", done)
