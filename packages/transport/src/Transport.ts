@@ -159,7 +159,8 @@ export class Transport extends Context.Service<Transport, {
    *
    * The answer is about these messages alone, whatever others publish meanwhile: with `NotConnected` any of them may
    * have arrived, with `PermissionDenied` the broker refused the channel. Taken by the broker does not mean that any
-   * subscriber has them. Several calls at once share round trips.
+   * subscriber has them. Several calls at once share round trips. On JetStream, when a broker has lost its disk in the
+   * middle of a call, it fails with `JetStreamRefused`: none of it is stored then, and it is to be published again.
    */
   readonly publishConfirmed: (
     channel: ChannelName,

@@ -331,6 +331,36 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
   )
 
   it.live(
+    "gives a call back of which a lost disk had some, and stores all of it in order when it comes again",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* NatsServer.make({ jetstream: true })
+        const proxy = yield* proxyOf(server)
+        const { jetStream, transport } = yield* jetStreamOf({ servers: [proxy.url] })
+        const messages = identified("a", 500)
+        yield* transport.publishConfirmed(channel, texts("gone", 1))
+        let answers = 0
+        yield* proxy.drop((_, body) => body.includes(`"seq":`) && body.includes(stream) && answers++ >= 100)
+        const publishing = yield* Effect.forkScoped(Effect.flip(transport.publishConfirmed(channel, messages)))
+        yield* until("every answer", Effect.sync(() => answers === 500))
+        yield* server.loseDisk
+        yield* disconnected(transport)
+        yield* proxy.drop(undefined)
+        yield* server.restart
+        const error = yield* Fiber.join(publishing)
+        yield* transport.publishConfirmed(channel, messages)
+        const look = yield* onlooker(server)
+
+        assert.strictEqual(reasonOf(error), "JetStreamRefused")
+        assert.isTrue(error.isRetryable)
+        assert.deepStrictEqual(yield* look.textsIn(stream), named("a", 500))
+        assert.strictEqual((yield* jetStream.stats).streamsRemade, 1)
+        assert.strictEqual((yield* transport.stats).unconfirmedBytes, 0)
+      }),
+    30_000
+  )
+
+  it.live(
     "fails while the broker is away and keeps nothing; what it had taken is stored afterwards",
     () =>
       Effect.gen(function*() {

@@ -86,6 +86,28 @@ describe("the proxy", () => {
       assert.strictEqual(one.text, "b")
     }))
 
+  it.live("holds questions alone, and lets them through when it is released", () =>
+    Effect.gen(function*() {
+      const told: Array<string> = []
+      let say = (_: string): void => {}
+      const address = yield* Proxy.listen((socket) => {
+        say = (text) => void socket.write(text)
+        socket.setEncoding("utf8").on("error", () => {}).on("data", (text: string) => void told.push(text))
+      })
+      const proxy = yield* Proxy.make(address)
+      const one = yield* client(proxy.address)
+      one.socket.write("a")
+      yield* until("a question", Effect.sync(() => told.join("") === "a"))
+      yield* proxy.hold("questions")
+      one.socket.write("b")
+      say("x")
+      yield* until("what is not held", Effect.sync(() => one.text === "x"))
+      yield* Effect.sleep("50 millis")
+      assert.deepStrictEqual(told, ["a"])
+      yield* proxy.release
+      yield* until("what was held", Effect.sync(() => told.join("") === "ab"))
+    }))
+
   it.live("delays both ways, and keeps the order when it delays less", () =>
     Effect.gen(function*() {
       const { one, proxy } = yield* echo

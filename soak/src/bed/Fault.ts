@@ -10,7 +10,7 @@ export type Fault = Data.TaggedEnum<{
   Kill: {}
   /** The connector that gives is stopped, and goes on after a time. */
   Stop: { readonly millis: number }
-  /** What the writer has said is held and it is stopped; both go on when its successor has written. */
+  /** What the writer says is held and it is stopped; both go on when its successor has written. */
   StopWriter: {}
   KillBroker: { readonly millis: number }
   StopBroker: { readonly millis: number }
@@ -63,16 +63,20 @@ const kill = Effect.fnUntraced(function*(world: World) {
 
 const stopWriter = Effect.fnUntraced(function*(world: World) {
   const old = world.giver()
-  yield* old.proxy.hold("everything")
-  // so that something of its is on the way
-  yield* Effect.sleep("30 millis")
+  const before = world.progress()
+  yield* old.proxy.hold("questions")
+  // answers still come, so what was given since then is published, and waits on the way
+  yield* until("something of the writer is held", () => world.progress() >= before + 30)
+  yield* Effect.sleep("20 millis")
   yield* old.signal("SIGSTOP")
   const unacknowledged = yield* world.unacknowledged
-  yield* until("a successor of the writer that was stopped", () => world.giver() !== old)
-  const successorAt = (yield* world.broker.stored(world.channel)).length
-  yield* Effect.repeat(
-    Effect.delay(world.broker.stored(world.channel), "50 millis"),
-    { until: (stored) => stored.length > successorAt, times: 400 }
+  const stored = Effect.map(world.broker.stored(world.channel), ({ length }) => length)
+  const storedBefore = yield* stored
+  yield* Effect.repeat(Effect.delay(stored, "50 millis"), { while: (length) => length === storedBefore }).pipe(
+    Effect.timeoutOrElse({
+      duration: "60 seconds",
+      orElse: () => Effect.die(new Error("never came: a record of the successor of a writer that was stopped"))
+    })
   )
   yield* old.proxy.release
   yield* Effect.sleep("50 millis")
@@ -100,25 +104,34 @@ const during = <A, B, E>(
 const wire = (world: World, act: (proxy: World["children"][number]["proxy"]) => Effect.Effect<void>) =>
   Effect.forEach(world.children, ({ proxy }) => act(proxy), { discard: true })
 
-/** The broker's answer to a publish. */
-const isAck = (_: string, body: string): boolean => /"stream":.*"seq":/u.test(body)
+/** The sequence that the broker's answer to a publish says; `undefined`: it is none. */
+const storedAs = (body: string): number | undefined => {
+  const [, sequence] = /"stream":.*"seq": ?(\d+)/u.exec(body) ?? []
+  return sequence === undefined ? undefined : Number(sequence)
+}
 
 const dropAcks = Effect.fnUntraced(function*(world: World, count: number) {
   const { proxy } = world.giver()
   const before = yield* proxy.dropped
   let left = count
-  yield* proxy.drop((subject, body) => left > 0 && isAck(subject, body) && left-- > 0)
+  yield* proxy.drop((_, body) => left > 0 && storedAs(body) !== undefined && left-- > 0)
   yield* until("acknowledgements to drop", () => left === 0)
   const unacknowledged = world.inFlight()
   yield* proxy.drop(undefined)
   return Math.min(unacknowledged, (yield* proxy.dropped) - before)
 })
 
+/** How often a connector has noticed that the broker is not there. */
+const noticed = (said: string): number => said.split("not connected to the broker").length
+
 const loseDisk = Effect.fnUntraced(function*(world: World, millis: number) {
   const { server } = world.broker
+  const { said } = world.giver()
+  const before = noticed(said())
   yield* server.loseDisk
   const unacknowledged = world.inFlight()
-  // what the broker has said before it went is written down a moment later
+  // what the broker has said before it went is read by then, and written down a moment later
+  yield* until("a connector without a broker", () => noticed(said()) > before)
   yield* Effect.sleep(millis)
   const forgiven = new Set(
     Book.acknowledged(world.source).flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, n) => from + n))

@@ -38,10 +38,19 @@ const transportOf = (mutant: Mutant, transport: Transport.Transport["Service"]):
     ? { ...transport, publishConfirmed: later(transport.publishConfirmed) }
     : transport
 
+/** Of writers that expect nothing of what is stored before them. */
+const unfenced = (transport: Transport.Transport["Service"]): JetStream.JetStream["Service"]["writer"] => (channel) =>
+  Effect.succeed({
+    publishAll: (messages, options) => transport.publishAll(channel, messages, options),
+    publishConfirmed: (messages, options) => transport.publishConfirmed(channel, messages, options),
+    flush: transport.flush,
+    sequence: Effect.succeed(0)
+  })
+
 const jetStreamOf = (
   mutant: Mutant,
   jetStream: JetStream.JetStream["Service"],
-  transport: Transport.Transport["Service"]
+  plain: Transport.Transport["Service"]
 ): JetStream.JetStream["Service"] => {
   switch (mutant) {
     case "acknowledges before it is confirmed":
@@ -54,29 +63,27 @@ const jetStreamOf = (
           }))
       }
     case "has no fence":
-      return {
-        ...jetStream,
-        writer: (channel) =>
-          Effect.succeed({
-            publishAll: (messages, options) => transport.publishAll(channel, messages, options),
-            publishConfirmed: (messages, options) => transport.publishConfirmed(channel, messages, options),
-            flush: transport.flush,
-            sequence: Effect.succeed(0)
-          })
-      }
+      return { ...jetStream, writer: unfenced(plain) }
     default:
       return jetStream
   }
 }
 
-/** What a connector that breaks a rule has for its transport, over what is given. */
+/**
+ * What a connector that breaks a rule has for its transport, over what is given. `plain` publishes without an order, for
+ * the one that has no fence: the order is what keeps out a writer that was stopped. Default: the transport itself.
+ */
 export const layer = (
-  mutant: Mutant
+  mutant: Mutant,
+  plain?: Layer.Layer<Transport.Transport>
 ): Layer.Layer<Transport.Transport | JetStream.JetStream, never, Transport.Transport | JetStream.JetStream> =>
   Layer.effectContext(Effect.gen(function*() {
     const transport = yield* Transport.Transport
     const jetStream = yield* JetStream.JetStream
+    const unordered = mutant === "has no fence" && plain !== undefined
+      ? Context.get(yield* Layer.build(plain), Transport.Transport)
+      : transport
     return Context.make(Transport.Transport, transportOf(mutant, transport)).pipe(
-      Context.add(JetStream.JetStream, jetStreamOf(mutant, jetStream, transport))
+      Context.add(JetStream.JetStream, jetStreamOf(mutant, jetStream, unordered))
     )
   }))

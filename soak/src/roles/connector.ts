@@ -7,7 +7,8 @@ import { Effect, Layer, References } from "effect"
 import * as Mutant from "../connector/Mutant.ts"
 import * as SoakConnector from "../connector/SoakConnector.ts"
 
-const { CONNECTOR_INSTANCE_ID: connectorId = "", MUTANT: text = "none", REPLICA: by = "0" } = process.env
+const { CONNECTOR_INSTANCE_ID: connectorId = "", MUTANT: text = "none", NATS_BROKER: broker = "", REPLICA: by = "0" } =
+  process.env
 const mutant = Mutant.isMutant(text) ? text : "none"
 
 const ready = Layer.effectDiscard(
@@ -18,7 +19,7 @@ ready.pipe(
   Layer.provide(ConnectorServer.layer(SoakConnector.SoakConnector, { connectorId, host: "127.0.0.1", port: 0 })),
   Layer.provide([SoakConnector.layer({ by, mutant }), Events.layer]),
   Layer.provide(SharedState.layerEnv),
-  Layer.provide(Mutant.layer(mutant)),
+  Layer.provide(Mutant.layer(mutant, Layer.orDie(JetStreamTransport.layer({ servers: [broker], ordering: "none" })))),
   Layer.provide(JetStreamTransport.layerEnv),
   Layer.launch,
   Effect.provideService(References.LogToStderr, true),

@@ -3,10 +3,13 @@ import type { Socket } from "node:net"
 
 const heldBytes = 65_536
 
+/** What is held: what the server says, what the client says, or both. */
+export type Held = "answers" | "questions" | "everything"
+
 export interface Rules {
   /** Puts a filter, if any, before what the server's bytes are written with. */
   readonly cutting: (write: (bytes: Buffer) => void) => (chunk: Buffer) => void
-  readonly held: () => "answers" | "everything" | undefined
+  readonly held: () => Held | undefined
   readonly delayMillis: () => number
   readonly onClose: () => void
 }
@@ -78,8 +81,9 @@ export class ProxiedPair {
   constructor(near: Socket, far: Socket, { cutting, delayMillis, held, onClose }: Rules) {
     this.near = near
     this.far = far
-    const answers = new Way(far, near, () => held() !== undefined, delayMillis)
-    const questions = new Way(near, far, () => held() === "everything", delayMillis)
+    const holds = (what: Held) => held() === "everything" || held() === what
+    const answers = new Way(far, near, () => holds("answers"), delayMillis)
+    const questions = new Way(near, far, () => holds("questions"), delayMillis)
     this.ways = [answers, questions]
     const take = cutting(answers.write)
     near.on("data", questions.write).on("end", questions.end)

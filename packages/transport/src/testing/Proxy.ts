@@ -37,12 +37,12 @@ export class ProxyError
 export type Drops = (subject: string, body: string) => boolean
 
 /**
- * What is held: what the server says, or what either side says.
+ * What is held: what the server says, what the client says, or both.
  *
  * @category models
  * @since 0.1.0
  */
-export type Held = "answers" | "everything"
+export type Held = "answers" | "questions" | "everything"
 
 /**
  * A proxy that listens. Every method is for all connections, those to come too.

@@ -8,6 +8,7 @@ export class Call {
   readonly confirmed: boolean
   readonly onUncertain: PublishOptions["onUncertain"]
   private pending = 0
+  private stored = 0
   private failure: TransportError | undefined
   private waiter: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined
 
@@ -20,6 +21,11 @@ export class Call {
     return this.failure
   }
 
+  /** Whether some of it is stored, and its caller waits for the rest. */
+  get isPart(): boolean {
+    return this.confirmed && this.stored > 0 && this.pending > 0
+  }
+
   add(): void {
     this.pending++
   }
@@ -27,6 +33,7 @@ export class Call {
   /** So many of its messages are stored, or nobody's any more. */
   settle(count: number): void {
     this.pending -= count
+    this.stored += count
     if (this.pending === 0) this.resume(Effect.void)
   }
 

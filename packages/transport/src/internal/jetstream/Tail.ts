@@ -33,6 +33,7 @@ export class Tail {
   private readonly window: Window
   private last: number | undefined
   private created: string | undefined
+  private remade = false
 
   constructor(options: Options, window: Window) {
     this.options = options
@@ -54,6 +55,13 @@ export class Tail {
   /** The broker has this one, wherever it is. */
   reach(sequence: number): void {
     this.last = Math.max(this.sequence, sequence)
+  }
+
+  /** Whether another stream is in the place of the one that was there, since this was asked last. */
+  takeRemade(): boolean {
+    const { remade } = this
+    this.remade = false
+    return remade
   }
 
   /**
@@ -90,6 +98,7 @@ export class Tail {
     Effect.suspend(() => {
       const { channel, stats } = this.options
       stats.streamsRemade++
+      this.remade = true
       this.last = 0
       for (const [, slot] of this.window.waiting()) slot.after = 0
       return Effect.annotateLogs(Effect.logWarning("a stream is gone, and another one is in its place"), {

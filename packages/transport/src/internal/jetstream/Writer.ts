@@ -25,7 +25,7 @@ import type { Sessions } from "./Sessions.ts"
 import type { StreamState } from "./streams.ts"
 import { Tail } from "./Tail.ts"
 import { Waiters } from "./Waiters.ts"
-import { Window } from "./Window.ts"
+import { type Share, Window } from "./Window.ts"
 
 export interface Options {
   readonly channel: ChannelName
@@ -353,16 +353,32 @@ export class Writer implements AckTaker {
       Effect.map((found) => {
         if (this.state === "Failed") return
         if (found._tag === "Fenced") return this.fail(found.error, false)
+        const parts = this.tail.takeRemade() ? this.takeParts() : []
         if (found.isRead) this.unknownBefore = this.window.first
         if (!session.isOver) {
           this.known = true
           this.begin(found.expectation)
         }
         this.waiters.wake()
+        const { channel } = this.options
+        const remade = refused(channel, "store messages", 0, "its stream was made anew when some of them were stored")
+        // last, since callers go on at once
+        for (const call of parts) call.fail(remade)
       }),
       // with the next session, then
       Effect.catchIf((error) => error instanceof SessionOver, () => Effect.void)
     )
+
+  /**
+   * What a stream that is gone had of a call is not on the one in its place, and the rest alone would come before it there
+   * when the whole is published again: its caller gets all of it back, and so do those who wait behind it.
+   */
+  private takeParts(): ReadonlyArray<Call> {
+    const isPart = Array.from(this.window.waiting()).some(([, { call }]) => call.isPart)
+    const taken = isPart ? this.window.take("confirmed") : new Map<Call, Share>()
+    for (const { messages } of taken.values()) this.options.counters.publishErrors += messages
+    return Array.from(taken.keys())
+  }
 
   private attach(session: Session): void {
     if (this.session === session) return
