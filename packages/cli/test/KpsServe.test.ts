@@ -16,9 +16,7 @@ const patience = 120_000
 
 /** With that binary for a nats-server. */
 const serveWith = (bin: string, ...args: ReadonlyArray<string>) =>
-  Kps.use(({ env, folder, outfile }) =>
-    KpsProcess.runWith(outfile, folder, { ...env, NATS_SERVER_BIN: bin }, ["serve", "--port", "0", ...args])
-  )
+  Kps.use(({ env, runWith }) => runWith({ ...env, NATS_SERVER_BIN: bin })("serve", "--port", "0", ...args))
 
 const file = (name: string) => (text: string) =>
   Kps.useSync(({ folder }) => {
