@@ -18,10 +18,10 @@ const patience = 120_000
 const serveWith = (bin: string, ...args: ReadonlyArray<string>) =>
   Kps.use(({ env, runWith }) => runWith({ ...env, NATS_SERVER_BIN: bin })("serve", "--port", "0", ...args))
 
+/** A file that may be run. */
 const file = (name: string) => (text: string) =>
-  Kps.useSync(({ folder }) => {
-    const at = join(folder, name)
-    writeFileSync(at, text)
+  Kps.useSync((kps) => {
+    const at = kps.file(name, text)
     chmodSync(at, 0o755)
     return at
   })

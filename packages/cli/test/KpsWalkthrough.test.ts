@@ -1,50 +1,27 @@
 /** The walk-through of the original documentation: its commands and files, with the ids that the commands print. */
 import { assert, describe, layer } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Layer, Schedule } from "effect"
-import { spawn } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as KpsProcess from "./support/KpsProcess.ts"
+import * as KpsServer from "./support/KpsServer.ts"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const connector = `exec "${process.execPath}" "${here("../../../apps/nats-connector/dist/main.js")}"`
 
 class Kps extends Context.Service<Kps, KpsProcess.KpsProcess & { readonly broker: string }>()("test/Kps") {}
 
-/** What a process of `kps serve` has said, until it has said this. */
-const said = (text: () => string, wanted: RegExp) =>
-  Effect.suspend(() => wanted.test(text()) ? Effect.succeed(text()) : Effect.fail(text())).pipe(
-    Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ duration: "60 seconds" }))),
-    Effect.catch((last) => Effect.die(new Error(`never ${wanted}: ${last}`)))
-  )
-
 const kps = Layer.effect(
   Kps,
   Effect.gen(function*() {
     const { url: broker } = yield* NatsServer.NatsServer
     const made = yield* KpsProcess.make({ NATS_SERVER_BIN: NatsServer.binary() ?? "" })
-    const args = [made.outfile, "serve", "--port", "0", "--data", "empty", "--connector", `natsconnector=${connector}`]
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn(process.execPath, args, { cwd: made.folder, env: { ...made.env }, stdio: "pipe" })),
-      (child) =>
-        Effect.callback<void>((resume) => {
-          if (child.exitCode !== null) return resume(Effect.void)
-          child.once("exit", () => resume(Effect.void))
-          child.kill("SIGTERM")
-        })
-    )
-    Watchdog.watch(child)
-    let text = ""
-    for (const output of [child.stdout, child.stderr]) {
-      output.setEncoding("utf8").on("data", (more: string) => {
-        text += more
-      })
-    }
-    yield* said(() => text, /context "local" leads to it/)
+    const args = ["serve", "--port", "0", "--data", "empty", "--connector", `natsconnector=${connector}`]
+    const server = yield* KpsServer.start(made, args)
+    yield* server.said(/context "local" leads to it/)
     return Kps.of({ ...made, broker })
   })
 )

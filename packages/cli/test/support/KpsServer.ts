@@ -1,4 +1,5 @@
 /** A command that goes on, as a process of its own: `kps serve`, `kps up`. */
+import * as Watchdog from "@kps/transport/testing/Watchdog"
 import { Effect, Schedule } from "effect"
 import { spawn } from "node:child_process"
 import type { KpsProcess } from "./KpsProcess.ts"
@@ -26,6 +27,7 @@ export const start = (
         env: { ...env, ...more },
         stdio: ["ignore", "pipe", "pipe"]
       })
+      Watchdog.watch(child)
       let text = ""
       for (const output of [child.stdout, child.stderr]) {
         output.setEncoding("utf8").on("data", (more: string) => {
