@@ -5,6 +5,7 @@
  */
 import type { Kind } from "@kps/service-domain"
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 import * as Schema from "effect/Schema"
 
 /**
@@ -15,33 +16,15 @@ import * as Schema from "effect/Schema"
  */
 export const nouns: { readonly [K in Kind.Kind]: readonly [noun: string, ...others: ReadonlyArray<string>] } = {
   category: ["category", "categories"],
+  serviceDomain: ["svcdomain", "svcdomains", "servicedomain", "servicedomains", "edge", "edges"],
+  project: ["project", "projects"],
   connectorClass: ["connectorclass", "connectorclasses"],
-  connectorConfig: ["connectorconfig", "connectorconfigs"],
   connectorInstance: ["connectorinstance", "connectorinstances"],
   connectorStream: ["connectorstream", "connectorstreams"],
-  dataPipeline: ["datapipeline", "datapipelines", "pipeline", "pipelines"],
+  connectorConfig: ["connectorconfig", "connectorconfigs"],
   function: ["function", "functions"],
-  project: ["project", "projects"],
-  serviceDomain: ["svcdomain", "svcdomains", "servicedomain", "servicedomains", "edge", "edges"]
+  dataPipeline: ["datapipeline", "datapipelines", "pipeline", "pipelines"]
 }
-
-/**
- * All kinds: those that others refer to before those that refer to them.
- *
- * @category models
- * @since 0.1.0
- */
-export const inOrder: ReadonlyArray<Kind.Kind> = [
-  "category",
-  "serviceDomain",
-  "project",
-  "connectorClass",
-  "connectorInstance",
-  "connectorStream",
-  "connectorConfig",
-  "function",
-  "dataPipeline"
-]
 
 /**
  * What a kind is called: `connectorstream`.
@@ -57,7 +40,7 @@ export const of = (kind: Kind.Kind): string => nouns[kind][0]
  * @category formatting
  * @since 0.1.0
  */
-export const list = inOrder.map(of).join(", ")
+export const list = Object.values(nouns).map(([noun]) => noun).join(", ")
 
 /**
  * A noun that is none.
@@ -81,6 +64,6 @@ export class UnknownNoun extends Schema.TaggedError<UnknownNoun>("@kps/cli/domai
  * @since 0.1.0
  */
 export const parse = (text: string, known: string = list): Effect.Effect<Kind.Kind, UnknownNoun> => {
-  const kind = inOrder.find((kind) => nouns[kind].includes(text.toLowerCase()))
+  const kind = Record.keys(nouns).find((kind) => nouns[kind].includes(text.toLowerCase()))
   return kind === undefined ? Effect.fail(new UnknownNoun({ got: text, known })) : Effect.succeed(kind)
 }

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Violation } from "@kps/resources"
-import { type Kind, Rules, type Snapshot } from "@kps/service-domain"
+import { Kind, Rules, type Snapshot } from "@kps/service-domain"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -111,7 +111,7 @@ const step = (action: Step["action"], kind: Kind.Kind, id: string, value: Kind.V
 export const make = Effect.fnUntraced(function*(mode: Mode, filed: ReadonlyArray<Manifest.Filed>) {
   const { documents } = yield* Rehearsal.Rehearsal
   const steps: Array<Step> = []
-  for (const kind of Noun.inOrder) {
+  for (const kind of Kind.all) {
     const unfit: Array<Unfit["documents"][number]> = []
     for (const one of filed.filter(({ document }) => document.kind === kind)) {
       const { file } = one
@@ -147,7 +147,7 @@ export const make = Effect.fnUntraced(function*(mode: Mode, filed: ReadonlyArray
 export const found = Effect.fnUntraced(function*(filed: ReadonlyArray<Manifest.Filed>) {
   const { documents } = yield* Rehearsal.Rehearsal
   const snapshot = yield* documents.snapshot
-  const inOrder = Noun.inOrder.flatMap((kind) => filed.filter(({ document }) => document.kind === kind))
+  const inOrder = Kind.all.flatMap((kind) => filed.filter(({ document }) => document.kind === kind))
   const each = yield* Effect.forEach(inOrder, (one) =>
     Manifest.resolve(one, Rehearsal.beside(snapshot)).pipe(
       Effect.flatMap(({ kind, value }) => Rules.resolveNames(snapshot, kind, value)),

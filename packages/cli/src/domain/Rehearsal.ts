@@ -4,14 +4,13 @@
  *
  * @since 0.1.0
  */
-import { DocumentError, Documents, type Kind, type Snapshot } from "@kps/service-domain"
+import { DocumentError, Documents, Kind, type Snapshot } from "@kps/service-domain"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { Domain, type Failed } from "./Domain.ts"
 import type { Beside, Resolved } from "./Manifest.ts"
-import * as Noun from "./Noun.ts"
 
 /**
  * Service of the documents as they would be.
@@ -34,7 +33,7 @@ const everything = Effect.gen(function*() {
     // One cast: a kind with a value of that kind.
     return Effect.map(all, (values) => values.map((value) => ({ kind, value }) as Resolved))
   }
-  return (yield* Effect.forEach(Noun.inOrder, of, { concurrency: 4 })).flat()
+  return (yield* Effect.forEach(Kind.all, of, { concurrency: 4 })).flat()
 })
 
 /** Puts documents in, those that others refer to first. One that the rules of this version refuse is left out. */
