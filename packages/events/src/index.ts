@@ -6,3 +6,4 @@
 export * as Event from "./Event.ts"
 export * as Events from "./Events.ts"
 export * as StreamEvents from "./StreamEvents.ts"
+export * as Text from "./Text.ts"

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
+import { Text } from "@kps/events"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Tracer from "effect/Tracer"
-import { mask } from "./internal/text.ts"
 
 /**
  * Lets the spans of an effect, and those within it, end without the credentials that an author's error may name with an
@@ -45,12 +45,12 @@ const maskReason = (reason: Cause.Reason<unknown>): Cause.Reason<unknown> => {
 
 /** The same error where there is nothing to hide. */
 const maskError = (error: unknown, depth = 0): unknown => {
-  if (typeof error === "string") return mask(error)
+  if (typeof error === "string") return Text.mask(error)
   if (!(error instanceof Error) || depth > maxDepth) return error
   const { message, name, stack = "" } = error
-  const told = Object.assign(new Error(mask(message), { cause: maskError(error.cause, depth + 1) }), {
+  const told = Object.assign(new Error(Text.mask(message), { cause: maskError(error.cause, depth + 1) }), {
     name,
-    stack: mask(stack)
+    stack: Text.mask(stack)
   })
   return told.message === message && told.stack === stack && told.cause === error.cause ? error : told
 }

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type JsonObject, type Message, toBinary } from "@bufbuild/protobuf"
 import { assert, describe, it } from "@effect/vitest"
 import { Connector, Delivery, Failure } from "@kps/connector"
-import { Events } from "@kps/events"
+import { Events, Text } from "@kps/events"
 import {
   EventPayloadSchema,
   GetEventsRequestSchema,
@@ -17,7 +17,7 @@ import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Cause, Effect, Exit, Inspectable, Layer, Logger, Redacted, References, Schema, Stream, Tracer } from "effect"
 import type { ContractError } from "../src/ContractError.ts"
 import * as ContractStatus from "../src/ContractStatus.ts"
-import { cut, describe as shown, mask } from "../src/internal/text.ts"
+import { cut, describe as shown } from "../src/internal/text.ts"
 import * as Options from "../src/Options.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
 import * as Serving from "../src/Serving.ts"
@@ -37,8 +37,8 @@ describe("texts of others", () => {
       "nats://host, ask a@b": "nats://host, ask a@b"
     }
     for (const [text, want] of Object.entries(cases)) {
-      assert.strictEqual(mask(text), want)
-      assert.strictEqual(mask(want), want)
+      assert.strictEqual(Text.mask(text), want)
+      assert.strictEqual(Text.mask(want), want)
     }
   })
 
@@ -49,7 +49,7 @@ describe("texts of others", () => {
   it("are shown in linear time, however hostile they are", () => {
     for (const part of ["://", "a://b ", "@://", "x"]) {
       const started = performance.now()
-      mask(`@${part.repeat(300_000)}`)
+      Text.mask(`@${part.repeat(300_000)}`)
       shown(`@${part.repeat(300_000)}`)
       // quadratic, it would take hours
       assert.isBelow(performance.now() - started, 15_000)

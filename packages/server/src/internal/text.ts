@@ -1,5 +1,6 @@
 /** How values of a caller are shown in messages: quoted, and never at any length. */
 import type { JsonValue } from "@bufbuild/protobuf"
+import { Text } from "@kps/events"
 
 /** Echoed values are cut at this many characters. */
 const maxLength = 200
@@ -10,29 +11,9 @@ const maxLength = 200
  */
 export const cut = (text: string, length: number = maxLength): string => {
   // First of all: of a URL that was cut before its "@" nothing shows that it had credentials.
-  const masked = mask(text)
+  const masked = Text.mask(text)
   return (masked.length <= length ? masked : `${masked.slice(0, length)}…`).toWellFormed()
 }
-
-/** The text with `<redacted>` in the place of user and password in everything that looks like a URL. */
-export const mask = (text: string): string => {
-  if (!text.includes("://") || !text.includes("@")) return text
-  let masked = ""
-  let from = 0
-  for (let at = text.indexOf("://"); at !== -1; at = text.indexOf("://", from)) {
-    const start = at + 3
-    // To the next white space: a password that nobody has encoded may hold anything else.
-    whiteSpace.lastIndex = start
-    const end = whiteSpace.exec(text)?.index ?? text.length
-    const address = text.slice(start, end)
-    const userInfo = address.lastIndexOf("@")
-    masked += text.slice(from, start) + (userInfo === -1 ? address : `<redacted>${address.slice(userInfo)}`)
-    from = end
-  }
-  return masked + text.slice(from)
-}
-
-const whiteSpace = /\s/g
 
 /** The text in double quotes, cut, with what cannot be seen made visible. */
 export const quote = (text: string): string => JSON.stringify(cut(text))
