@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import { NatsConnection } from "@kps/transport"
-import type { ConsumerInfo, JsMsg } from "@nats-io/jetstream"
 import { headers as makeHeaders } from "@nats-io/transport-node"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -12,12 +11,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { DeadLetterError, NobodyListens, NotFound, NotReplayed, Unavailable, Unreadable } from "./DeadLetterError.ts"
-import { type Bounds, type DeadLetter, DeadLetters, type Letter, type Summary } from "./DeadLetters.ts"
-import { collect } from "./internal/each.ts"
+import { type Bounds, type DeadLetter, DeadLetters, type Summary } from "./DeadLetters.ts"
 import * as letterHeader from "./internal/letterHeader.ts"
+import * as letterHeads from "./internal/letterHeads.ts"
+import * as letterPurge from "./internal/letterPurge.ts"
 import * as letterReplay from "./internal/letterReplay.ts"
 import { LetterStreams } from "./internal/letterStream.ts"
-import * as Key from "./Key.ts"
 
 /**
  * @category models
@@ -35,13 +34,6 @@ export interface Options extends Bounds {
 /** The broker's own limits, for when no connector runs that would count what goes, are this much above ours. */
 const slackBytes = 16_777_216
 const slackMillis = 3_600_000
-
-/** What the client and the server put around the bytes and our header. */
-const overheadBytes = 1_024
-
-/** So many letters are listed, or removed, at a time. */
-const pageSize = 1_000
-const purgedAtOnce = 32
 
 /**
  * Layer of dead letters in JetStream, over the connection of the NATS transport.
@@ -70,10 +62,6 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
     timeout,
     limits: { max_age: (maxAgeMillis + slackMillis) * 1_000_000, max_bytes: maxBytes + slackBytes }
   })
-  const letterSubject = (instance: string, stream?: string) =>
-    `${streams.rootOf(instance)}.letter.${stream === undefined ? "*" : Key.token(stream)}`
-  const tailSubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.tail.${id}`
-  const replaySubject = (instance: string, id: number | string) => `${streams.rootOf(instance)}.replayed.${id}`
 
   const evict = (instance: string): Effect.Effect<number, DeadLetterError> =>
     Effect.suspend(() => {
@@ -89,7 +77,6 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
     instance: string,
     evicted: { count: number }
   ): Effect.fn.Return<void, DeadLetterError> {
-    const ofLetters = `${streams.rootOf(instance)}.letter.`
     while (true) {
       const state = (yield* streams.info(instance))?.state
       if (state === undefined || state.messages === 0) return
@@ -99,7 +86,7 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
       const first = yield* streams.message(instance, state.first_seq)
       // Another replica may have been faster: each is counted once.
       const removed = yield* streams.remove(instance, state.first_seq)
-      if (removed && first?.subject.startsWith(ofLetters) === true) evicted.count++
+      if (removed && streams.isLetter(instance, first?.subject)) evicted.count++
     }
   })
 
@@ -109,17 +96,17 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
       streams.open(instance, session).then(() => {
         const maxPayload = session.client.info?.max_payload ?? 1_048_576
         return Promise.all(letters.map((letter) => {
-          const { about, here } = split(letter, maxPayload)
+          const { about, here } = letterHeader.split(letter, maxPayload)
           const headers = makeHeaders()
           headers.set(letterHeader.headerName, about)
           const { bytes, key, stream } = letter
-          return session.js.publish(letterSubject(instance, stream), bytes.subarray(0, here), {
+          return session.js.publish(streams.letterSubject(instance, stream), bytes.subarray(0, here), {
             msgID: `letter-${key}`,
             headers
           }).then(({ seq }) =>
             here === bytes.length
               ? undefined
-              : session.js.publish(tailSubject(instance, seq), bytes.subarray(here), { msgID: `tail-${key}` })
+              : session.js.publish(streams.tailSubject(instance, seq), bytes.subarray(here), { msgID: `tail-${key}` })
           )
         }))
       }).catch((cause: unknown) => {
@@ -135,51 +122,6 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
     return yield* Effect.orElseSucceed(evict(instance), () => 0)
   })
 
-  /** How often letters were replayed, by id. */
-  const replaysOf = (instance: string, id = "*") =>
-    Effect.map(streams.info(instance, replaySubject(instance, id)), (info) => {
-      const counts = new Map<string, number>()
-      for (const [subject, count] of Object.entries(info?.state.subjects ?? {})) {
-        counts.set(subject.slice(subject.lastIndexOf(".") + 1), count)
-      }
-      return counts
-    })
-
-  /** Messages without their bytes, oldest first, and how many there are behind them. */
-  const heads = (instance: string, subject: string, from: number, limit: number) => {
-    const consumer = streams.ask(instance, "list", ({ manager }, name) =>
-      manager.consumers.add(name, {
-        deliver_policy: "by_start_sequence",
-        opt_start_seq: from,
-        filter_subject: subject,
-        ack_policy: "none",
-        headers_only: true,
-        mem_storage: true,
-        num_replicas: 1,
-        inactive_threshold: 30_000_000_000
-      }))
-    const read = (info: ConsumerInfo) => {
-      const count = Math.min(limit, info.num_pending)
-      const messages = count === 0
-        ? Effect.succeed<ReadonlyArray<JsMsg>>([])
-        : streams.ask(instance, "list", ({ js }, name) =>
-          js.consumers.get(name, info.name)
-            .then((consumer) => consumer.fetch({ max_messages: count, expires: Duration.toMillis(timeout) }))
-            .then(collect))
-      return Effect.map(messages, (found = []) => ({ found, more: info.num_pending > count }))
-    }
-    return Effect.acquireUseRelease(
-      consumer,
-      (info) => info === undefined ? Effect.succeed({ found: [], more: false }) : read(info),
-      (info) =>
-        info === undefined
-          ? Effect.void
-          : Effect.ignore(
-            streams.ask(instance, "list", ({ manager }, name) => manager.consumers.delete(name, info.name))
-          )
-    )
-  }
-
   const aboutOf = (instance: string, id: string, header: string | undefined) =>
     Effect.mapError(
       letterHeader.decode(header ?? ""),
@@ -189,9 +131,9 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
   const list: DeadLetters["Service"]["list"] = Effect.fnUntraced(function*(instance, options = {}) {
     const { after, limit = 100, stream } = options
     const from = Number(after ?? 0) + 1
-    const most = Math.min(limit, pageSize)
-    const { found, more } = yield* heads(instance, letterSubject(instance, stream), from, most)
-    const replays = yield* found.length === 0 ? Effect.succeed(new Map<string, number>()) : replaysOf(instance)
+    const most = Math.min(limit, letterHeads.pageSize)
+    const { found, more } = yield* letterHeads.read(streams, { instance, stream, from, limit: most })
+    const replays = yield* found.length === 0 ? Effect.succeed(new Map<string, number>()) : streams.replays(instance)
     const [letters, unreadable] = yield* Effect.partition(found, (message) => {
       const id = String(message.seq)
       return Effect.map(
@@ -209,13 +151,13 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
   ): Effect.fn.Return<Option.Option<DeadLetter>, DeadLetterError> {
     if (!/^[1-9][0-9]{0,14}$/.test(id)) return Option.none()
     const head = yield* streams.message(instance, Number(id))
-    if (head === undefined || head === null || !head.subject.startsWith(`${streams.rootOf(instance)}.letter.`)) {
+    if (head === undefined || head === null || !streams.isLetter(instance, head.subject)) {
       return Option.none()
     }
     const { here, ...about } = yield* aboutOf(instance, id, head.header.get(letterHeader.headerName))
-    const replays = (yield* replaysOf(instance, id)).get(id) ?? 0
+    const replays = (yield* streams.replays(instance, id)).get(id) ?? 0
     if (here === about.byteLength) return Option.some({ ...about, id, replays, bytes: head.data })
-    const tail = yield* streams.last(instance, tailSubject(instance, id))
+    const tail = yield* streams.last(instance, streams.tailSubject(instance, id))
     const bytes = new Uint8Array(about.byteLength)
     if (tail === undefined || tail === null || head.data.length + tail.data.length !== bytes.length) {
       return yield* new DeadLetterError({
@@ -244,60 +186,12 @@ const make = (connection: NatsConnection.NatsConnection["Service"], options: Opt
     yield* streams.ask(
       instance,
       "mark",
-      ({ js }) => js.publish(replaySubject(instance, id), "", { msgID: `replayed-${key}-${replays + 1}` })
+      ({ js }) => js.publish(streams.replaySubject(instance, id), "", { msgID: `replayed-${key}-${replays + 1}` })
     )
     return { outcome, replays: replays + 1 }
   })
 
-  /** The letter first: what belongs to it is of no use without it. */
-  const purgeOne = Effect.fnUntraced(function*(instance: string, sequence: number) {
-    const removed = yield* streams.remove(instance, sequence)
-    if (!removed) return false
-    yield* streams.purge(instance, tailSubject(instance, sequence))
-    yield* streams.purge(instance, replaySubject(instance, sequence))
-    return true
-  })
-
-  const purgeEach = (instance: string, sequences: ReadonlyArray<number>) =>
-    Effect.map(
-      Effect.forEach(sequences, (sequence) => purgeOne(instance, sequence), { concurrency: purgedAtOnce }),
-      (removed) => removed.filter((one) => one).length
-    )
-
-  const purgeAll = Effect.fnUntraced(function*(instance: string) {
-    const purged = yield* streams.purge(instance, letterSubject(instance))
-    yield* streams.purge(instance, tailSubject(instance, "*"))
-    yield* streams.purge(instance, replaySubject(instance, "*"))
-    return purged?.purged ?? 0
-  })
-
-  const purge: DeadLetters["Service"]["purge"] = Effect.fnUntraced(function*(instance, which) {
-    const { all, ids, replayed, stream } = which
-    if (ids === undefined && stream === undefined && replayed === undefined) {
-      return all === undefined ? 0 : yield* purgeAll(instance)
-    }
-    const wanted = ids === undefined ? undefined : new Set(ids)
-    const replays = replayed === undefined ? undefined : yield* replaysOf(instance)
-    let purged = 0
-    let from = 1
-    while (true) {
-      const { found, more } = yield* heads(instance, letterSubject(instance, stream), from, pageSize)
-      const sequences = found.map(({ seq }) => seq).filter((seq) =>
-        wanted?.has(String(seq)) !== false && replays?.has(String(seq)) !== false
-      )
-      purged += yield* purgeEach(instance, sequences)
-      if (!more || found.length === 0) return purged
-      from = found.at(-1)!.seq + 1
-    }
-  })
+  const purge: DeadLetters["Service"]["purge"] = (instance, which) => letterPurge.purge(streams, instance, which)
 
   return { place: "jetstream", add, list, get, replay, purge, sweep: evict }
-}
-
-/** What the header says, and how many of the bytes go with it into one message. */
-const split = (letter: Letter, maxPayload: number): { readonly about: string; readonly here: number } => {
-  const { length } = letter.bytes
-  const about = letterHeader.encode(letter, length)
-  const room = Math.max(0, maxPayload - about.length - overheadBytes)
-  return length <= room ? { about, here: length } : { about: letterHeader.encode(letter, room), here: room }
 }

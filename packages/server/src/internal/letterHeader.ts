@@ -36,11 +36,22 @@ const encodeText = Schema.encodeSync(text)
 const decodeText = Schema.decodeUnknownEffect(text)
 
 /** Of a letter whose first `here` bytes are with it. */
-export const encode = ({ bytes, ...letter }: Letter, here: number): string =>
+const encode = ({ bytes, ...letter }: Letter, here: number): string =>
   encodeText({ version, about: { ...letter, byteLength: bytes.length, here } }).replaceAll(
     /[^\x20-\x7e]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
   )
+
+/** What the client and the server put around the bytes and this header. */
+const overheadBytes = 1_024
+
+/** What the header says, and how many of the bytes go with it into one message. */
+export const split = (letter: Letter, maxPayload: number): { readonly about: string; readonly here: number } => {
+  const { length } = letter.bytes
+  const about = encode(letter, length)
+  const room = Math.max(0, maxPayload - about.length - overheadBytes)
+  return length <= room ? { about, here: length } : { about: encode(letter, room), here: room }
+}
 
 /** Fails with what is wrong with it. */
 export const decode = (header: string): Effect.Effect<About, string> =>

@@ -56,9 +56,28 @@ export class LetterStreams {
     return `${this.options.prefix}-dead-letters-${Key.token(instance)}`
   }
 
-  /** What its subjects begin with, before a dot. */
-  rootOf(instance: string): string {
-    return `$KPS.DLQ.${this.options.prefix}.${Key.token(instance)}`
+  /** Of letters: of one stream, or of all. */
+  letterSubject(instance: string, stream?: string): string {
+    return `${this.rootOf(instance)}.letter.${stream === undefined ? "*" : Key.token(stream)}`
+  }
+
+  isLetter(instance: string, subject: string | undefined): boolean {
+    return subject?.startsWith(`${this.rootOf(instance)}.letter.`) === true
+  }
+
+  /** Of the bytes that did not fit into the message of a letter. */
+  tailSubject(instance: string, id: number | string): string {
+    return `${this.rootOf(instance)}.tail.${id}`
+  }
+
+  /** Of the marks that a letter was replayed. */
+  replaySubject(instance: string, id: number | string): string {
+    return `${this.rootOf(instance)}.replayed.${id}`
+  }
+
+  /** How long one answer of the broker is waited for. */
+  get timeoutMillis(): number {
+    return Duration.toMillis(this.options.timeout)
   }
 
   /** Asks the broker for something; nothing when what it is asked about is not there. */
@@ -103,6 +122,17 @@ export class LetterStreams {
     return this.ask(instance, "look at", ({ manager }, name) => manager.streams.info(name, options))
   }
 
+  /** How often letters were replayed, by id. */
+  replays(instance: string, id = "*"): Effect.Effect<ReadonlyMap<string, number>, DeadLetterError> {
+    return Effect.map(this.info(instance, this.replaySubject(instance, id)), (info) => {
+      const counts = new Map<string, number>()
+      for (const [subject, count] of Object.entries(info?.state.subjects ?? {})) {
+        counts.set(subject.slice(subject.lastIndexOf(".") + 1), count)
+      }
+      return counts
+    })
+  }
+
   message(instance: string, sequence: number) {
     return this.ask(instance, "read", ({ manager }, name) => manager.streams.getMessage(name, { seq: sequence }))
   }
@@ -129,10 +159,15 @@ export class LetterStreams {
     return this.ask(instance, "remove", ({ manager }, name) => manager.streams.purge(name, { filter: subject }))
   }
 
+  /** What its subjects begin with, before a dot. */
+  private rootOf(instance: string): string {
+    return `$KPS.DLQ.${this.options.prefix}.${Key.token(instance)}`
+  }
+
   private sessionOf(client: Client): Promise<Session> {
     const known = this.sessions.get(client)
     if (known !== undefined) return known
-    const timeout = Duration.toMillis(this.options.timeout)
+    const timeout = this.timeoutMillis
     const made = jetstreamManager(client, { checkAPI: false, timeout }).then((manager) => ({
       client,
       js: jetstream(client, { timeout }),
