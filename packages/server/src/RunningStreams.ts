@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connector } from "@kps/connector"
-import { Events, StreamEvents } from "@kps/events"
+import { Events } from "@kps/events"
 import { JetStream, Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -18,6 +18,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { DeadLetters, makeMemory } from "./DeadLetters.ts"
+import * as DeadLetterSweep from "./DeadLetterSweep.ts"
+import * as FailedOutcome from "./FailedOutcome.ts"
 import { Lease } from "./Lease.ts"
 import { Positions } from "./Positions.ts"
 import * as StreamDelivery from "./StreamDelivery.ts"
@@ -25,7 +27,7 @@ import * as StreamGuarantee from "./StreamGuarantee.ts"
 import * as StreamPacking from "./StreamPacking.ts"
 import type { StreamRunner } from "./StreamRunner.ts"
 import * as StreamSet from "./StreamSet.ts"
-import type { StreamFailure, StreamOutcome, StreamReading, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
+import type { StreamOutcome, StreamReading, StreamSpec, StreamState, StreamStats } from "./StreamSpec.ts"
 import * as StreamTransport from "./StreamTransport.ts"
 
 /**
@@ -123,6 +125,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
   Connector.Implemented<Name> | Transport.Transport | Events.Events | Scope.Scope
 > {
   const stopTimeout = Duration.fromInputUnsafe(options.stopTimeout ?? "5 seconds")
+  const instance = options.connectorId ?? connector.name
   const bound = yield* connector.Implemented
   const events = yield* Events.Events
   const clock = yield* Clock.Clock
@@ -139,7 +142,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     (lost) => Effect.forEach(set.runners, (runner) => runner.connectionChanged(lost), { discard: true })
   )
   const set: StreamSet.StreamSet = new StreamSet.StreamSet({
-    instance: options.connectorId ?? connector.name,
+    instance,
     bound,
     failures: connector.definition.failures,
     connection,
@@ -160,10 +163,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     desk: { events, runFork, now: () => clock.currentTimeMillisUnsafe() }
   }, Schema.toEquivalence(Schema.make<Schema.Schema<unknown>>(connector.definition.stream.ast)))
 
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(
-    Effect.sleep(sweepEvery),
-    sweep(deadLetters, options.connectorId ?? connector.name, events)
-  )))
+  yield* DeadLetterSweep.run(deadLetters, instance, events)
 
   const draining = Deferred.makeUnsafe<void>()
   /** Until all have succeeded, at most `timeout`. Nobody waits when the connector is to end. */
@@ -204,7 +204,7 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     specs: ReadonlyArray<StreamSpec>,
     { restart = false, timeout }: { readonly timeout: Duration.Input; readonly restart?: boolean }
   ): Effect.fn.Return<ReadonlyArray<StreamOutcome>> {
-    if (Deferred.isDoneUnsafe(draining)) return specs.map(({ id }) => failed(id, stopping))
+    if (Deferred.isDoneUnsafe(draining)) return specs.map(({ id }) => FailedOutcome.stopping(id))
     const within = Duration.fromInputUnsafe(timeout)
     const forStops = Duration.min(stopTimeout, within)
     const change = set.change(specs, restart)
@@ -223,13 +223,15 @@ const make = Effect.fnUntraced(function*<Name extends string>(
 
     const unknown = (id: string) =>
       Deferred.isDoneUnsafe(draining)
-        ? stopping
+        ? FailedOutcome.stopping(id)
         : set.endingOf(id).length > 0
-        ? stopTimedOut(id, forStops)
-        : startTimedOut(id, within)
+        ? FailedOutcome.stopTimedOut(id, forStops)
+        : FailedOutcome.startTimedOut(id, within)
     return [
-      ...specs.map(({ id }) => set.get(id)?.condition.outcome ?? failed(id, unknown(id))),
-      ...change.removed.filter((id) => set.endingOf(id).length > 0).map((id) => failed(id, stopTimedOut(id, forStops)))
+      ...specs.map(({ id }) => set.get(id)?.condition.outcome ?? unknown(id)),
+      ...change.removed.filter((id) => set.endingOf(id).length > 0).map((id) =>
+        FailedOutcome.stopTimedOut(id, forStops)
+      )
     ]
   })
 
@@ -251,41 +253,3 @@ const make = Effect.fnUntraced(function*<Name extends string>(
     readings: Effect.sync(() => set.readings)
   })
 })
-
-/** How often dead letters that are too old are looked for. */
-const sweepEvery = "1 minute"
-
-/** A store that cannot be reached is swept the next time. */
-const sweep = (deadLetters: DeadLetters["Service"], instance: string, events: Events.Events["Service"]) =>
-  Effect.matchEffect(deadLetters.sweep(instance), {
-    onFailure: (error) => Effect.annotateLogs(Effect.logDebug("cannot sweep dead letters"), { error: error.message }),
-    onSuccess: (count) =>
-      count === 0
-        ? events.clear(StreamEvents.deadLettersEvicted, {})
-        : Effect.andThen(
-          Effect.annotateLogs(Effect.logWarning("dead letters that were too old are gone"), { count }),
-          events.raise(StreamEvents.deadLettersEvicted, {
-            metadata: StreamEvents.metadata({ errorMessage: `${count} were too old`, extra: { count } })
-          })
-        )
-  })
-
-const failed = (streamId: string, failure: StreamFailure): StreamOutcome => ({ _tag: "Failed", streamId, failure })
-
-const stopping: StreamFailure = { tag: "Stopping", code: "UNAVAILABLE", message: "the connector is stopping" }
-
-const stopTimedOut = (id: string, within: Duration.Duration): StreamFailure => ({
-  tag: "StopTimeout",
-  code: "DEADLINE_EXCEEDED",
-  message: `stream ${quoted(id)} did not stop within ${
-    Duration.format(within)
-  }; nothing starts in its place until it has`
-})
-
-const startTimedOut = (id: string, within: Duration.Duration): StreamFailure => ({
-  tag: "StartTimeout",
-  code: "DEADLINE_EXCEEDED",
-  message: `stream ${quoted(id)} has no outcome within ${Duration.format(within)}; it goes on starting`
-})
-
-const quoted = (id: string): string => `"${id.length > 200 ? `${id.slice(0, 200)}…` : id}"`
