@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import type * as Path from "effect/Path"
+import { ClassBreaks, ClassDiffers, UnreadableFile, UnwritableFile } from "./CommandError.ts"
 import * as ConnectorModule from "./ConnectorModule.ts"
 import * as Output from "./Output.ts"
-import { ClassBreaks, ClassDiffers, UnreadableFile, UnwritableFile } from "./Report.ts"
 
 /**
  * Which class is made: of which connector, with which Kubernetes resources.

@@ -22,8 +22,8 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import { parseDocument } from "yaml"
+import { NotConforming, UnknownCase, UnreadableFile, UnwritableFile } from "./CommandError.ts"
 import * as Connection from "./Connection.ts"
-import { NotConforming, UnknownCase, UnreadableFile, UnwritableFile } from "./Report.ts"
 
 type Tls = Parameters<typeof Connection.tlsOf>[0]
 

@@ -15,10 +15,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { NotReadable } from "./CommandError.ts"
 import * as Guarantees from "./Guarantees.ts"
 import * as NatsLayer from "./NatsLayer.ts"
 import type { Observed, ObservedConsumer, ObservedMonitor, ObservedStream } from "./Observed.ts"
-import { NotReadable } from "./Report.ts"
 
 const nanosPerMilli = 1_000_000
 

@@ -12,8 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import type * as Schema from "effect/Schema"
+import { NoPosition } from "./CommandError.ts"
 import * as NatsLayer from "./NatsLayer.ts"
-import { NoPosition } from "./Report.ts"
 
 /**
  * The positions of the connectors that keep their state at this broker.

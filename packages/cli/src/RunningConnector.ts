@@ -8,9 +8,9 @@ import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { BadSelection } from "./CommandError.ts"
 import * as Connection from "./Connection.ts"
 import * as Guarantees from "./Guarantees.ts"
-import { BadSelection } from "./Report.ts"
 
 /**
  * Spread into the flags of such commands.

@@ -10,9 +10,9 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { BadAssignment } from "../CommandError.ts"
 import * as Connection from "../Connection.ts"
 import * as Output from "../Output.ts"
-import { BadAssignment } from "../Report.ts"
 import * as Contexts from "./Contexts.ts"
 
 const columns: ReadonlyArray<Output.Column<readonly [string, JsonValue]>> = [

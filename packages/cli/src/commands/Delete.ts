@@ -8,10 +8,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { BadSelection } from "../CommandError.ts"
 import * as Noun from "../domain/Noun.ts"
 import * as TargetFlags from "../domain/TargetFlags.ts"
 import * as Output from "../Output.ts"
-import { BadSelection } from "../Report.ts"
 
 const run = Effect.promise(() => import("../domain/DocumentsRun.ts"))
 

@@ -14,11 +14,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import { BadSelection, LettersFailed } from "../CommandError.ts"
 import * as Connection from "../Connection.ts"
 import * as DeadLetterView from "../DeadLetterView.ts"
 import * as NatsFlags from "../NatsFlags.ts"
 import * as Output from "../Output.ts"
-import { BadSelection, LettersFailed } from "../Report.ts"
 
 /** With what they do: at the broker, and only there. */
 const run = Effect.promise(() => import("../DlqRun.ts"))

@@ -8,10 +8,10 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { DoctorWarns } from "../CommandError.ts"
 import * as DoctorView from "../DoctorView.ts"
 import * as NatsFlags from "../NatsFlags.ts"
 import * as Output from "../Output.ts"
-import { DoctorWarns } from "../Report.ts"
 import * as RunningConnector from "../RunningConnector.ts"
 
 /** With what it reads: at the broker, and only there. */

@@ -7,10 +7,10 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import { BadSelection } from "../CommandError.ts"
 import * as Noun from "../domain/Noun.ts"
 import * as TargetFlags from "../domain/TargetFlags.ts"
 import * as Output from "../Output.ts"
-import { BadSelection } from "../Report.ts"
 
 const documents = Effect.promise(() => import("../domain/DocumentsRun.ts"))
 const events = Effect.promise(() => import("../domain/EventsRun.ts"))

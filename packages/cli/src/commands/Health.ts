@@ -7,9 +7,9 @@ import { ConnectorClient } from "@kps/client"
 import { ConnectorService } from "@kps/idl"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { NotServing } from "../CommandError.ts"
 import * as Connection from "../Connection.ts"
 import * as Output from "../Output.ts"
-import { NotServing } from "../Report.ts"
 
 const columns: ReadonlyArray<Output.Column<{ readonly service: string; readonly status: string }>> = [
   { header: "SERVICE", cell: ({ service }) => service === "" ? "(overall)" : service },

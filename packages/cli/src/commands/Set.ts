@@ -10,10 +10,10 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import { UnreadableFile } from "../CommandError.ts"
 import * as Connection from "../Connection.ts"
 import * as DesiredState from "../DesiredState.ts"
 import * as Output from "../Output.ts"
-import { UnreadableFile } from "../Report.ts"
 import * as Views from "../Views.ts"
 
 const read = Effect.fnUntraced(function*(file: string) {

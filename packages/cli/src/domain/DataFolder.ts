@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
 import { randomBytes } from "node:crypto"
-import { UnusableFolder } from "../Report.ts"
+import { UnusableFolder } from "../CommandError.ts"
 
 /** The token is made once, so that a context outlives the process. */
 const tokenOf = Effect.fnUntraced(function*(file: string) {

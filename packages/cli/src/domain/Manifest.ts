@@ -10,7 +10,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { UnreadableFile } from "../Report.ts"
+import { UnreadableFile } from "../CommandError.ts"
 
 /**
  * A document of a file, and the file: paths in it begin there.
