@@ -28,9 +28,14 @@ const temporary = Effect.acquireRelease(
 const node = `${process.execPath} --conditions=@kps/source`
 
 const conform = Effect.fnUntraced(function*(
-  options: { readonly env?: string; readonly description?: string; readonly args: ReadonlyArray<string> }
+  options: {
+    readonly env?: string
+    readonly jetstream?: boolean
+    readonly description?: string
+    readonly args: ReadonlyArray<string>
+  }
 ) {
-  const platform = yield* natsServer()
+  const platform = yield* natsServer({ jetstream: options.jetstream ?? false })
   const port = yield* freePort
   const connector = `${options.env ?? ""} ${node} ${path("../src/main.ts")} --host 127.0.0.1 --port {port}`.trim()
   const args = [
@@ -85,6 +90,22 @@ describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
         )
       }), 120_000)
 
+    it.live(
+      "passes kills between publishing and telling an outside that keeps or forgets",
+      () =>
+        Effect.gen(function*() {
+          const { code, stderr, stdout } = yield* conform({
+            env: "KPS_STATE=jetstream KPS_LEASE_TTL=2 KPS_TRANSPORT=jetstream",
+            jetstream: true,
+            args: ["--case", "I30", "--level", "full"]
+          })
+
+          assert.strictEqual(code, 0, stderr + stdout)
+          assert.match(stdout, /^ok +I30 [^\n]* acknowledged: all 127, \d+ again; resumable: all 127, \d+ again\n/)
+        }),
+      180_000
+    )
+
     it.live("calls a connector that wants certificates", () =>
       Effect.gen(function*() {
         const authority = yield* Certificates.authority("conform")
@@ -92,11 +113,12 @@ describe.skipIf(binary() === undefined)(suiteName("kps conform"), () => {
         const { code, stderr, stdout } = yield* conform({
           env: `KPS_TLS_CERT=${server.cert} KPS_TLS_KEY=${server.key} KPS_TLS_CLIENT_CA=${authority.ca}`,
           args: ["--tls-ca", authority.ca, "--tls-cert", client.cert, "--tls-key", client.key]
-            .concat("--case", "C01", "--case", "O55")
+            .concat("--case", "C01", "--case", "I30", "--case", "O55")
         })
 
         assert.strictEqual(code, 0, stderr + stdout)
-        assert.match(stdout, /^ok +C01 [^\n]*\nskipped O55 [^\n]* the connector is called with TLS already: /)
+        assert.match(stdout, /^ok +C01 [^\n]*\nskipped I30 [^\n]* the outside broker has no JetStream: /)
+        assert.match(stdout, /\nskipped O55 [^\n]* the connector is called with TLS already: /)
       }), 60_000)
 
     it.live("passes what needs an outside that refuses a payload", () =>

@@ -78,6 +78,26 @@ export const Streams = Schema.Struct({
  */
 export type Streams = typeof Streams.Type
 
+/**
+ * Schema of ingress streams: also those that lose nothing when the connector is killed, because of their outside.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const IngressStreams = Schema.Struct({
+  ...Streams.fields,
+  /** A stream whose outside forgets what was acknowledged to it, and gives everything else again. */
+  acknowledged: Schema.optionalKey(Metadata),
+  /** A stream whose outside keeps its data, and which is read from a position on. */
+  resumable: Schema.optionalKey(Metadata)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type IngressStreams = typeof IngressStreams.Type
+
 const NatsOutside = Schema.Struct({
   /**
    * Address of the broker, as the suite reaches it; `{outside}` is a proxy before it. Default: the platform's broker,
@@ -91,7 +111,27 @@ const NatsOutside = Schema.Struct({
   /** The subject that an ingress stream reads. Default: no data is given to ingress streams. */
   ingress: Schema.optionalKey(Template.Text),
   /** The subject that an egress stream writes. Default: the data of egress streams is not seen. */
-  egress: Schema.optionalKey(Template.Text)
+  egress: Schema.optionalKey(Template.Text),
+  /**
+   * The subject that an acknowledged or resumable ingress stream reads: for each of them the suite makes a stream of
+   * JetStream that stores it, and takes it away. Default: they are fed as the others are.
+   */
+  jetstream: Schema.optionalKey(Template.Text)
+})
+
+/**
+ * Schema of the commands of an acknowledged or resumable stream. Each is run with its `{stream}` in `$KPS_STREAM`.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const SourceCommands = Schema.Struct({
+  /** Makes what the stream reads, before it is started, and exits 0. Default: nothing. */
+  prepare: Schema.optionalKey(Schema.NonEmptyString),
+  /** Gives lines of its standard input to the stream, in order, and exits 0. */
+  feed: Schema.NonEmptyString,
+  /** Undoes `prepare` when the stream is gone. Default: nothing. */
+  clear: Schema.optionalKey(Schema.NonEmptyString)
 })
 
 /**
@@ -105,6 +145,10 @@ export const Outside = Schema.Struct({
   nats: Schema.optionalKey(NatsOutside),
   /** Gives lines of its standard input to the stream `$KPS_STREAM` reads, in order, and exits 0. */
   feed: Schema.optionalKey(Schema.NonEmptyString),
+  /** How `streams.ingress.acknowledged` is fed. Default: as working streams are. */
+  acknowledged: Schema.optionalKey(SourceCommands),
+  /** How `streams.ingress.resumable` is fed. Default: as working streams are. */
+  resumable: Schema.optionalKey(SourceCommands),
   /** Prints `ready`, then each payload that the stream `$KPS_STREAM` wrote, a line each, until it is killed. */
   observe: Schema.optionalKey(Schema.NonEmptyString),
   /** Makes the outside unreachable for streams that run, and exits 0. */
@@ -153,7 +197,7 @@ export const Description = Schema.Struct({
     Schema.withDecodingDefaultTypeKey(Effect.succeed(Channel.ChannelName.make("kps.conform")))
   ),
   streams: Schema.Struct({
-    ingress: Schema.optionalKey(Streams),
+    ingress: Schema.optionalKey(IngressStreams),
     egress: Schema.optionalKey(Streams)
   }).check(
     Schema.makeFilter(({ egress, ingress }) =>

@@ -76,6 +76,13 @@ const checks = {
     holds: ({ description, outside }) => description.streams.ingress !== undefined && outside?.feed !== undefined,
     reason: described("way to give data to ingress streams (outside.nats.ingress or outside.feed)")
   },
+  sources: {
+    holds: ({ description: { streams }, outside }) =>
+      (["acknowledged", "resumable"] as const).some((kind) =>
+        streams.ingress?.[kind] !== undefined && outside?.sources?.[kind] !== undefined
+      ),
+    reason: described("streams.ingress.acknowledged or streams.ingress.resumable that can be fed")
+  },
   observe: {
     holds: ({ description, outside }) => description.streams.egress !== undefined && outside?.observe !== undefined,
     reason: described("way to see the data of egress streams (outside.nats.egress or outside.observe)")
@@ -106,6 +113,10 @@ const checks = {
   broker: {
     holds: ({ broker }) => broker !== undefined,
     reason: "the platform's broker cannot be taken from the connector: give --command"
+  },
+  line: {
+    holds: ({ line }) => line !== undefined,
+    reason: "what the connector and the platform's broker say to each other cannot be held: give --command"
   },
   tls: {
     holds: ({ description }) => description.tls !== undefined,

@@ -9,6 +9,7 @@
 import type { JsonObject } from "@bufbuild/protobuf"
 import type { Transport } from "@connectrpc/connect"
 import type { Connector } from "@kps/connector"
+import type * as Proxy from "@kps/transport/testing/Proxy"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -16,7 +17,7 @@ import type * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Description } from "./Description.ts"
-import type { BedFailed } from "./Outcome.ts"
+import type { BedFailed, NotApplicable } from "./Outcome.ts"
 import type * as Pipeline from "./Pipeline.ts"
 
 /**
@@ -30,6 +31,19 @@ export interface Collected {
 }
 
 /**
+ * What an acknowledged or resumable ingress stream reads. Streams are known by their `{stream}`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Source {
+  /** Makes what the stream reads, until the scope is closed. Not applicable where the outside cannot have it. */
+  readonly prepare: (stream: string) => Effect.Effect<void, BedFailed | NotApplicable, Scope.Scope>
+  /** Gives payloads to it, in order. */
+  readonly feed: (stream: string, payloads: ReadonlyArray<string>) => Effect.Effect<void, BedFailed>
+}
+
+/**
  * The system that the connector connects. Streams are known by their `{stream}`.
  *
  * @category models
@@ -38,6 +52,8 @@ export interface Collected {
 export interface Outside {
   /** Gives payloads to what an ingress stream reads, in order. */
   readonly feed?: (stream: string, payloads: ReadonlyArray<string>) => Effect.Effect<void, BedFailed>
+  /** What is read by streams that lose nothing when the connector is killed. */
+  readonly sources?: { readonly acknowledged?: Source | undefined; readonly resumable?: Source | undefined }
   /** What an egress stream writes from now on. */
   readonly observe?: (stream: string) => Effect.Effect<Collected, BedFailed, Scope.Scope>
   /** Makes the outside unreachable, for every stream, and reachable again. */
@@ -151,6 +167,8 @@ export interface Patience {
   readonly start: Duration.Duration
   /** How long it may take until a renewed certificate is shown, or renewed credentials are. */
   readonly renewal: Duration.Duration
+  /** How long what was not acknowledged to its outside may take to come again. */
+  readonly redelivery: Duration.Duration
 }
 
 /**
@@ -177,5 +195,7 @@ export class Subject extends Context.Service<Subject, {
   readonly replica?: Effect.Effect<Transport, BedFailed, Scope.Scope>
   /** Sends the platform's broker away, as the connector sees it, and brings it back. */
   readonly broker?: { readonly leave: Effect.Effect<void>; readonly back: Effect.Effect<void> }
+  /** What the connector's process and the platform's broker say to each other. */
+  readonly line?: Pick<Proxy.Proxy, "hold" | "release" | "cut" | "asked">
   readonly probes?: Probes
 }>()("@kps/testing/Subject") {}

@@ -9,9 +9,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Command from "./Command.ts"
 import type { Description } from "./Description.ts"
+import * as JetStreamSource from "./JetStreamSource.ts"
 import { BedFailed } from "./Outcome.ts"
 import * as Proxy from "./Proxy.ts"
-import type { Outside } from "./Subject.ts"
+import type { Outside, Source } from "./Subject.ts"
 import * as Template from "./Template.ts"
 
 type Described = NonNullable<Description["outside"]>
@@ -20,7 +21,7 @@ const natsFailed = (url: string) => ({ message }: { readonly message: string }) 
   new BedFailed({ problem: `the outside broker ${url.replace(/\/\/.*@/, "//")}: ${message}` })
 
 const nats = Effect.fnUntraced(function*(
-  { egress, ingress }: NonNullable<Described["nats"]>,
+  { egress, ingress, jetstream }: NonNullable<Described["nats"]>,
   url: string
 ): Effect.fn.Return<Outside, BedFailed, Scope.Scope> {
   const proxy = yield* Proxy.make(url.replace(/^(?:[a-z]+:\/\/)?(?:.*@)?/, ""))
@@ -35,6 +36,7 @@ const nats = Effect.fnUntraced(function*(
     address: proxy.address,
     faults: { break: proxy.leave, mend: proxy.back },
     pause: { hold: proxy.hold("everything"), release: proxy.release },
+    ...(jetstream === undefined ? {} : both(JetStreamSource.make(current, jetstream))),
     ...(ingress === undefined ? {} : {
       feed: Effect.fnUntraced(function*(stream, payloads) {
         const client = yield* current
@@ -64,6 +66,8 @@ const nats = Effect.fnUntraced(function*(
   }
 })
 
+const both = (source: Source): Outside => ({ sources: { acknowledged: source, resumable: source } })
+
 const asError = (cause: unknown): Error => cause instanceof Error ? cause : new Error(String(cause))
 
 const commands = ({ break: breaks, feed, mend, observe }: Described): Outside => ({
@@ -84,6 +88,29 @@ const commands = ({ break: breaks, feed, mend, observe }: Described): Outside =>
   })
 })
 
+const sourceOf = ({ clear, feed, prepare }: NonNullable<Described["acknowledged"]>): Source => ({
+  prepare: (stream) =>
+    Effect.asVoid(Effect.acquireRelease(
+      prepare === undefined ? Effect.void : Command.run(prepare, { KPS_STREAM: stream }),
+      () => clear === undefined ? Effect.void : Effect.ignore(Command.run(clear, { KPS_STREAM: stream }))
+    )),
+  feed: (stream, payloads) => Command.run(feed, { KPS_STREAM: stream }, payloads)
+})
+
+/** What has no way of its own is fed as working streams are. */
+const withSources = (outside: Outside, { acknowledged, resumable }: Described): Outside => {
+  const { feed, sources } = outside
+  const working = feed === undefined ? undefined : { prepare: () => Effect.void, feed }
+  const own = (commands: Described["acknowledged"]) => commands === undefined ? undefined : sourceOf(commands)
+  return {
+    ...outside,
+    sources: {
+      acknowledged: own(acknowledged) ?? sources?.acknowledged ?? working,
+      resumable: own(resumable) ?? sources?.resumable ?? working
+    }
+  }
+}
+
 /**
  * Makes the outside of a description, in the scope; `platform` is the broker where it names none. Commands come before
  * what a broker can do.
@@ -96,10 +123,11 @@ export const make = Effect.fnUntraced(function*(
   platform: string
 ): Effect.fn.Return<Outside, BedFailed, Scope.Scope> {
   const refusers = yield* Proxy.refusers()
-  return {
-    unreachable: refusers.address,
-    tries: refusers.tries,
-    ...(outside?.nats === undefined ? {} : yield* nats(outside.nats, outside.nats.url ?? platform)),
-    ...(outside === undefined ? {} : commands(outside))
-  }
+  const counting = { unreachable: refusers.address, tries: refusers.tries }
+  if (outside === undefined) return counting
+  return withSources({
+    ...counting,
+    ...(outside.nats === undefined ? {} : yield* nats(outside.nats, outside.nats.url ?? platform)),
+    ...commands(outside)
+  }, outside)
 })

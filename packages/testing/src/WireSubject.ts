@@ -140,6 +140,7 @@ const started = Effect.fnUntraced(function*(options: Options, wire: Wire.Wire) {
   return {
     process,
     broker: { leave: proxy.leave, back: proxy.back },
+    line: proxy,
     ...(command.search(portPlaceholder) < 0 ? {} : { replica: replicaOf(options, command, host, env) })
   }
 })
@@ -186,12 +187,14 @@ export const make = Effect.fnUntraced(function*(
     patience: {
       within: Duration.seconds(8),
       quiet: Duration.millis(300),
-      longest: Duration.seconds(6),
+      // with the process there are more cases, in the same two minutes
+      longest: Duration.seconds(options.command === undefined ? 6 : 3),
       forgotten: Duration.seconds(40),
       away: Duration.seconds(10),
       call: Duration.seconds(10),
       start: Duration.seconds(30),
       renewal: Duration.seconds(20),
+      redelivery: Duration.seconds(35),
       ...options.patience
     },
     ...process

@@ -28,10 +28,13 @@ describe("Description", () => {
         channelPrefix: "a.*",
         streams: {
           ingress: { workng: {}, invalid: [{ metadata: {}, paths: [] }], failing: [{ metadata: {}, code: "OK" }] },
-          egress: { working: { broker: "nats://{outsied}" } }
+          egress: { working: { broker: "nats://{outsied}" }, acknowledged: {} }
         },
         config: { valid: [] },
-        outside: { nats: { url: "http://x", ingress: "a.{steam}" } },
+        outside: {
+          nats: { url: "http://x", ingress: "a.{steam}", jetstream: "b.{steam}" },
+          acknowledged: { prepare: "true" }
+        },
         extra: 1
       })
 
@@ -44,9 +47,13 @@ describe("Description", () => {
         "streams.ingress.invalid[0].paths[0]",
         "streams.ingress.failing[0].code",
         "streams.egress.working",
+        // acknowledging is an outside's that is read
+        "streams.egress.acknowledged",
         "config.valid[0]",
         "outside.nats.url",
         "outside.nats.ingress",
+        "outside.nats.jetstream",
+        "outside.acknowledged.feed",
         "extra"
       ])
       assert.isTrue(told.some((problem) => problem.includes("{outsied}")))

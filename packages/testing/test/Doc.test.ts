@@ -19,12 +19,19 @@ describe("docs/conformance.md", () => {
     )
   })
 
-  it.effect("shows a description that is one", () =>
+  it.effect("shows a description that is one, and outsides that are", () =>
     Effect.gen(function*() {
-      const [, json = ""] = /```json\n([^]*?)```/.exec(text) ?? []
-      const { id, outside } = yield* Description.decode("docs/conformance.md", JSON.parse(json))
+      const blocks = [...text.matchAll(/```json\n([^]*?)```/g)].map(([, json = ""]) => JSON.parse(json))
+      const [description, ...outsides] = blocks
+      const { id, outside } = yield* Description.decode("docs/conformance.md", description)
 
       assert.strictEqual(id, "c-1")
       assert.isDefined(outside?.observe)
+      assert.strictEqual(outsides.length, 1)
+      for (const outside of outsides) {
+        const decoded = yield* Description.decode("docs/conformance.md", { ...description, outside })
+        assert.isDefined(decoded.outside?.acknowledged?.prepare)
+        assert.isDefined(decoded.outside?.resumable)
+      }
     }))
 })

@@ -108,6 +108,28 @@ describe("the proxy", () => {
       yield* until("what was held", Effect.sync(() => told.join("") === "ab"))
     }))
 
+  it.live("shows what clients said that is held, of each connection", () =>
+    Effect.gen(function*() {
+      const { one, proxy, told } = yield* echo
+      const other = yield* client(proxy.address)
+      one.socket.write("a")
+      other.socket.write("b")
+      yield* until("both echoes", Effect.sync(() => one.text + other.text === "ab"))
+      const asked = Effect.map(proxy.asked, (all) => all.map((bytes) => Buffer.from(bytes).toString()).toSorted())
+      assert.deepStrictEqual(yield* asked, ["", ""])
+
+      yield* proxy.hold("everything")
+      one.socket.write("c")
+      yield* until("what is held", Effect.map(asked, (texts) => texts.join() === ",c"))
+      one.socket.write("d")
+      yield* until("more of it", Effect.map(asked, (texts) => texts.join() === ",cd"))
+      assert.strictEqual(told.text.length, 2)
+
+      yield* proxy.release
+      yield* until("its echo", Effect.sync(() => one.text === "acd"))
+      assert.deepStrictEqual(yield* asked, ["", ""])
+    }))
+
   it.live("delays both ways, and keeps the order when it delays less", () =>
     Effect.gen(function*() {
       const { one, proxy } = yield* echo

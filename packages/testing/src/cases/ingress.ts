@@ -11,6 +11,7 @@ import * as Flow from "../Flow.ts"
 import { BedFailed, expect } from "../Outcome.ts"
 import * as Reply from "../Reply.ts"
 import { broken } from "./brokerAway.ts"
+import { lossless } from "./killed.ts"
 import { wrongPositions } from "./wrongPositions.ts"
 
 /** A probe that `requires` has looked for. */
@@ -28,6 +29,16 @@ const mostPulled = 100_000
 
 /** @since 0.1.0 */
 export const cases: ReadonlyArray<Case> = [
+  {
+    id: "I30",
+    title: "SIGKILL between publishing and acknowledging, or saving a position",
+    expected: "no gap, whether the source forgets what was acknowledged or keeps its data; what comes again is no flaw",
+    level: "full",
+    door: "process",
+    timeout: "150 seconds",
+    requires: ["sources", "process", "line"],
+    run: lossless
+  },
   {
     id: "I31",
     title: "when the source is acknowledged",

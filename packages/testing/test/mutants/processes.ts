@@ -4,9 +4,23 @@ export interface ProcessMutant {
   readonly what: string
   /** Value of the variable `MUTANT`. */
   readonly mutant: string
+  /** What the case has to miss. Default: anything. */
+  readonly misses?: RegExp
 }
 
 export const processMutants: ReadonlyArray<ProcessMutant> = [
+  {
+    breaks: "I30",
+    what: "acknowledges what it has read, before it is published",
+    mutant: "acknowledges what it reads",
+    misses: /^all \d+ payloads of .* \(acknowledged\)/
+  },
+  {
+    breaks: "I30",
+    what: "saves the position of what it has read, before it is published",
+    mutant: "saves the position of what it reads",
+    misses: /^all \d+ payloads of .* \(resumable\)/
+  },
   { breaks: "I32", what: "ends when the platform's broker is away", mutant: "exits without its broker" },
   { breaks: "I32", what: "keeps all that comes while the platform's broker is away", mutant: "keeps everything" },
   {

@@ -1,16 +1,19 @@
 /**
- * A connector as a process, for the tests of the process door: between NATS subjects and channels. `MUTANT` names the
- * rule that it breaks.
+ * A connector as a process, for the tests of the process door: between NATS subjects, or files, and channels. `MUTANT`
+ * names the rule that it breaks. The positions of what it reads of files are kept by its broker, which has JetStream then.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Connector, Delivery, Failure } from "@kps/connector"
 import { Events } from "@kps/events"
-import { ConnectorServer } from "@kps/server"
+import { ConnectorServer, Positions } from "@kps/server"
+import * as JetStreamBuckets from "@kps/server/JetStreamBuckets"
 import { NatsConnection, NatsTransport, Transport } from "@kps/transport"
 import { Context, Effect, Exit, Layer, Queue, Schedule, Schema, Stream } from "effect"
 import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import * as Front from "./Front.ts"
 import * as Platform from "./Platform.ts"
+import * as Sources from "./Sources.ts"
 
 const mutant = process.env["MUTANT"] ?? ""
 
@@ -20,7 +23,12 @@ const Definition = Connector.make("process")({
   version: "1.0",
   description: "Moves payloads between NATS subjects and channels.",
   direction: "BIDIRECTIONAL",
-  stream: Schema.Struct({ subject: Schema.String, server: Schema.String }),
+  stream: Schema.Struct({
+    subject: Schema.String,
+    server: Schema.String,
+    // files in the folder `server`: one for each payload, or a line for each
+    reads: Schema.optionalKey(Schema.Literals(["spool", "log"]))
+  }),
   config: Schema.Struct({}),
   failures: { Away: Failure.retry({ code: "UNAVAILABLE", severity: "CRITICAL" }) }
 })
@@ -34,8 +42,15 @@ const outside = Effect.fnUntraced(function*(server: string) {
 
 const kept: Array<Uint8Array> = []
 
+const file = Effect.fnUntraced(function*(reads: "spool" | "log", path: string) {
+  if (reads === "spool") return Sources.spool(path, { early: mutant === "acknowledges what it reads" })
+  if (mutant !== "saves the position of what it reads") return Sources.log(path)
+  return yield* Sources.logThatSavesFirst(path)
+})
+
 const implementation = Definition.toLayer(Effect.succeed({
-  ingress: Effect.fnUntraced(function*({ parameters: { server, subject } }) {
+  ingress: Effect.fnUntraced(function*({ parameters: { reads, server, subject } }) {
+    if (reads !== undefined) return yield* file(reads, join(server, subject))
     const client = yield* outside(server)
     const queue = yield* Queue.dropping<Uint8Array>(1_000)
     const subscription = client.subscribe(subject, {
@@ -100,6 +115,7 @@ const served = leniency === undefined ? server : Layer.provideMerge(Front.layer(
 served.pipe(
   Layer.merge(watch),
   Layer.provide([implementation, Events.layer]),
+  Layer.provide(Layer.provide(Positions.layer, JetStreamBuckets.layer())),
   Layer.provide(Platform.layer(mutant)),
   Layer.provide(NatsTransport.layerEnv),
   Layer.launch,

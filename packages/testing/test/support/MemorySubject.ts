@@ -156,7 +156,8 @@ export const make = Effect.fnUntraced(function*(
       away: Duration.zero,
       call: Duration.seconds(4),
       start: Duration.seconds(4),
-      renewal: Duration.seconds(4)
+      renewal: Duration.seconds(4),
+      redelivery: Duration.seconds(4)
     },
     pipeline: Pipeline.make(transport, (channel, frame, times) =>
       Effect.gen(function*() {

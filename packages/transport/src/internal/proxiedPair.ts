@@ -49,6 +49,11 @@ class Way {
     else this.later(() => this.to.end())
   }
 
+  /** What waits, in order. */
+  get held(): ReadonlyArray<Buffer> {
+    return this.waiting
+  }
+
   letGo(forget: boolean): void {
     if (this.isHeld()) return
     const waiting = forget ? [] : this.waiting
@@ -75,6 +80,7 @@ class Way {
 export class ProxiedPair {
   private readonly near: Socket
   private readonly far: Socket
+  private readonly questions: Way
   private readonly ways: ReadonlyArray<Way>
   private isHalf = false
 
@@ -84,6 +90,7 @@ export class ProxiedPair {
     const holds = (what: Held) => held() === "everything" || held() === what
     const answers = new Way(far, near, () => holds("answers"), delayMillis)
     const questions = new Way(near, far, () => holds("questions"), delayMillis)
+    this.questions = questions
     this.ways = [answers, questions]
     const take = cutting(answers.write)
     near.on("data", questions.write).on("end", questions.end)
@@ -99,6 +106,11 @@ export class ProxiedPair {
   /** Looks again at what is held. */
   obey({ forget = false } = {}): void {
     for (const way of this.ways) way.letGo(forget)
+  }
+
+  /** What the client said and waits here. */
+  asked(): Buffer {
+    return Buffer.concat(this.questions.held)
   }
 
   halfClose(): void {

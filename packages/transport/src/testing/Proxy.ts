@@ -72,6 +72,8 @@ export interface Proxy {
   readonly release: Effect.Effect<void>
   /** Lets everything through again, but for what waited here. */
   readonly forget: Effect.Effect<void>
+  /** What clients said and is held here: the bytes of each connection, in order. */
+  readonly asked: Effect.Effect<ReadonlyArray<Uint8Array>>
   /** Everything comes so much later, in both directions; zero: at once. */
   readonly delay: (duration: Duration.Input) => Effect.Effect<void>
   /**
@@ -171,6 +173,7 @@ export const make = Effect.fnUntraced(function*(
     hold: (what) => Effect.andThen(set(() => (held = what)), each((pair) => pair.obey())),
     release: Effect.andThen(set(() => (held = undefined)), each((pair) => pair.obey())),
     forget: Effect.andThen(set(() => (held = undefined)), each((pair) => pair.obey({ forget: true }))),
+    asked: Effect.sync(() => Array.from(pairs, (pair) => pair.asked())),
     delay: (duration) => set(() => (delayMillis = Duration.toMillis(Duration.fromInputUnsafe(duration)))),
     drop: (next) => set(() => (drops = next)),
     dropped: Effect.sync(() => dropped)
