@@ -6,54 +6,81 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { JetStreamError } from "./BrokerError.ts"
-import type { Connection } from "./Client.ts"
 import { problemOf, type Session } from "./JetStreamSession.ts"
 import type { Pulled } from "./Pull.ts"
+
+/** How long a message may be held by a process that gives no sign of it. */
+export const ackWaitNanos = 30_000_000_000
 
 export interface Held {
   /** Takes what was delivered; what is held already, and was delivered again meanwhile, is not among it. */
   readonly take: (pulled: ReadonlyArray<Pulled>) => ReadonlyArray<Pulled>
   /** They are done with. Nothing happens when the connection is over: they come again. */
   readonly ack: (pulled: ReadonlyArray<Pulled>) => Effect.Effect<void>
-  /** They are to be delivered again at once. */
-  readonly giveBack: (pulled: ReadonlyArray<Pulled>) => Effect.Effect<void>
+  /** They are to be delivered again: when their lease is over, or the stream is left. */
+  readonly release: (pulled: ReadonlyArray<Pulled>) => Effect.Effect<void>
+  /**
+   * Asks for everything again that is not done with, and for what is `unread`. The broker delivers in the order in which
+   * it was asked, and at once where somebody waits: so all together, oldest first, and when nothing is pulled any more.
+   */
+  readonly giveBack: (unread: ReadonlyArray<Pulled>) => Effect.Effect<void>
 }
+
+/** One that is over has nothing to wait for. */
+const briefly = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<void> =>
+  Effect.ignore(Effect.timeoutOption(effect, "1 second"))
 
 /** Keeps their leases for as long as the scope is open. */
 export const make = Effect.fnUntraced(function*(
-  { client, roundTrip }: Connection,
-  ackWaitMillis: number
+  { ask, connection: { client, roundTrip } }: Session,
+  { config, name, stream_name: stream }: ConsumerInfo
 ): Effect.fn.Return<Held, never, Scope.Scope> {
   const held = new Map<number, Pulled>()
+  const released = new Map<number, Pulled>()
   const say = (reply: string, what: string) => {
     if (!client.isClosed()) client.publish(reply, what)
   }
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(
-    Effect.sleep(Duration.millis(ackWaitMillis / 3)),
+    Effect.sleep(Duration.nanos(BigInt(config.ack_wait ?? ackWaitNanos) / 3n)),
     Effect.sync(() => {
       for (const { reply } of held.values()) say(reply, "+WPI")
     })
   )))
-  const settle = (pulled: ReadonlyArray<Pulled>, what: string) => {
-    for (const { reply, sequence } of pulled) {
-      // the lease may have been over meanwhile: the last delivery counts
-      say(held.get(sequence)?.reply ?? reply, what)
-      held.delete(sequence)
-    }
-  }
+  /** As it was delivered last: the lease may have been over meanwhile. */
+  const latest = (one: Pulled): Pulled => held.get(one.sequence) ?? one
   return {
     take: (pulled) => {
       const fresh = pulled.filter(({ sequence }) => !held.has(sequence))
-      for (const one of pulled) held.set(one.sequence, one)
+      for (const one of pulled) {
+        held.set(one.sequence, one)
+        released.delete(one.sequence)
+      }
       return fresh
     },
-    ack: (pulled) => Effect.sync(() => settle(pulled, "+ACK")),
-    giveBack: (pulled) =>
-      Effect.andThen(
-        Effect.sync(() => settle(pulled, "-NAK")),
-        // before the connection may be closed; one that is over has nothing to wait for
-        Effect.ignore(Effect.timeoutOption(roundTrip, "1 second"))
-      )
+    ack: (pulled) =>
+      Effect.sync(() => {
+        for (const one of pulled) {
+          say(latest(one).reply, "+ACK")
+          held.delete(one.sequence)
+        }
+      }),
+    release: (pulled) =>
+      Effect.sync(() => {
+        for (const one of pulled) {
+          released.set(one.sequence, latest(one))
+          held.delete(one.sequence)
+        }
+      }),
+    giveBack: Effect.fnUntraced(function*(unread) {
+      const all = new Map([...released, ...held, ...unread.map((one) => [one.sequence, one] as const)])
+      if (all.size === 0) return
+      // When it is asked, the broker forgets requests that nobody waits for any more. nats-server 2.9 otherwise takes the
+      // first message that is given back for one of them, and keeps it to the end of its lease.
+      yield* briefly(ask(`look at consumer "${name}"`, (manager) => manager.consumers.info(stream, name)))
+      for (const { reply } of Array.from(all.values()).toSorted((a, b) => a.sequence - b.sequence)) say(reply, "-NAK")
+      // before the connection may be closed
+      yield* briefly(roundTrip)
+    })
   }
 })
 

@@ -40,8 +40,6 @@ type Position = typeof Position.Type
 const roundingMillis = 1
 
 const nanosPerMilli = 1_000_000
-/** How long a message may be held by a process that gives no sign of it. */
-const ackWaitMillis = 30_000
 /** A consumer whose reader is gone, or waits for a slow pipeline, is forgotten after so long. */
 const inactiveMillis = 300_000
 
@@ -76,14 +74,14 @@ export const acknowledged = Effect.fnUntraced(function*(
   const { broker, connection } = session
   const stream = yield* Session.streamOf(session, subject, parameters.stream)
   const consumer = yield* durableOf(options, stream)
-  const { ack_floor: floor, config, name } = consumer
+  const { ack_floor: floor, name } = consumer
   const { state } = yield* Session.infoOf(session, stream)
   const gaps = yield* Gaps.make({ streamId, stream, subject })
   // 0 where nothing was acknowledged yet, and it began at the beginning of the stream as it was then
   const after = floor.stream_seq > 0 ? floor.stream_seq : Math.max(0, state.first_seq - 1)
   if (state.first_seq > after + 1) yield* gaps.missed(after, state.first_seq)
   yield* Held.recall(session, consumer)
-  const held = yield* Held.make(connection, (config.ack_wait ?? ackWaitMillis * nanosPerMilli) / nanosPerMilli)
+  const held = yield* Held.make(session, consumer)
   const pull = yield* Pull.make({ broker, connection, stream, consumer: name, isOnly: false })
   yield* Effect.addFinalizer(() => held.giveBack(pull.stop()))
   const look = watchGaps(options, stream, Math.max(after, state.first_seq - 1), gaps)
@@ -95,7 +93,7 @@ export const acknowledged = Effect.fnUntraced(function*(
         ? [{
           payloads: Arr.map(fresh, ({ data }) => data),
           ack: held.ack(fresh),
-          nack: held.giveBack(fresh)
+          nack: held.release(fresh)
         }]
         : []
     )
@@ -117,7 +115,7 @@ const durableOf = Effect.fnUntraced(function*(
     return yield* made(session, `make ${what}`, stream, {
       durable_name: name,
       ack_policy: "explicit",
-      ack_wait: ackWaitMillis * nanosPerMilli,
+      ack_wait: Held.ackWaitNanos,
       filter_subject: subject,
       deliver_policy: parameters.start === "new" ? "new" : "all"
     })

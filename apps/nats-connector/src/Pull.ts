@@ -4,7 +4,7 @@
  * Ends at the first irregularity, and leaves it to whoever opens the stream again to look where it stands: the client's
  * own consumers go on by themselves, also over messages that are gone.
  */
-import type { Msg } from "@nats-io/transport-node"
+import type { Msg, Subscription } from "@nats-io/transport-node"
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -39,7 +39,7 @@ type Taken = Effect.Effect<Arr.NonEmptyReadonlyArray<Pulled>, PullError>
 export interface Pull {
   /** What has come since it was last asked, at least one. */
   readonly next: Taken
-  /** Asks for no more, and takes what was not read away. */
+  /** Nothing is delivered here any more; takes what was not read away. */
   readonly stop: () => ReadonlyArray<Pulled>
 }
 
@@ -159,17 +159,17 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     if (unread.length === 1) queueMicrotask(wake)
   }
 
+  const unsubscribe = (subscription: Subscription | undefined) => {
+    stopped = true
+    if (subscription !== undefined && !subscription.isClosed() && !client.isClosed()) subscription.unsubscribe()
+  }
   const subscription = yield* Effect.acquireRelease(
     Effect.sync(() =>
       client.isClosed() ? undefined : client.subscribe(inbox, {
         callback: (error, message) => error === null ? onMessage(message) : failed(error.message)
       })
     ),
-    (subscription) =>
-      Effect.sync(() => {
-        stopped = true
-        if (subscription !== undefined && !subscription.isClosed() && !client.isClosed()) subscription.unsubscribe()
-      })
+    (subscription) => Effect.sync(() => unsubscribe(subscription))
   )
   if (subscription === undefined) fail(new BrokerLost({ broker, cause: "closed" }))
   yield* Effect.acquireRelease(Effect.sync(() => connection.onLost(fail)), (forget) => Effect.sync(forget))
@@ -192,7 +192,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       })
     }),
     stop: () => {
-      stopped = true
+      unsubscribe(subscription)
       const rest = unread
       unread = []
       return rest

@@ -11,7 +11,7 @@ import {
   suiteName
 } from "@kps/transport/testing/NatsServer"
 import { jetstream, jetstreamManager, type StreamConfig } from "@nats-io/jetstream"
-import { Array, Duration, Effect, Layer, Logger } from "effect"
+import { Array, Duration, Effect, Layer, Logger, Schedule } from "effect"
 import * as App from "../src/App.ts"
 import * as Client from "../src/Client.ts"
 import * as JetStreamEgress from "../src/JetStreamEgress.ts"
@@ -161,6 +161,44 @@ describe.skipIf(binary() === undefined)(suiteName("natsconnector, JetStream outs
         assert.deepStrictEqual(channel, numbers(6, 50))
         yield* client.setPayload([])
       }).pipe(Effect.scoped), 60_000)
+
+    it.effect(
+      "gives back what it holds, in order, when it stops while the pipelines' broker gives no answer",
+      () =>
+        Effect.gen(function*() {
+          const platform = yield* NatsServer
+          const pipelines = yield* natsClient(platform.url)
+          const channel = yield* collectChannel(pipelines, "ch.given")
+          const client = yield* ConnectorClient.ConnectorClient
+          const { connect, outside } = yield* outsideWorld()
+          const { add, consumers, send } = yield* connect
+          yield* add
+          const given = [
+            stream("given", "INGRESS", { subject: "plant.a", broker: outside.url, jetstream: { durable: "reader" } })
+          ]
+          yield* client.setStreams(given)
+          yield* send(1, 20)
+          yield* comes(channel, 20)
+          yield* platform.kill("SIGSTOP")
+          // in pieces, so that there are many arrays; more than are under way at a time
+          for (let from = 21; from < 1_400; from += 20) yield* send(from, from + 19)
+          yield* until(
+            "1000 under way",
+            Effect.map(
+              Effect.promise(() => consumers.info("PLANT", "reader")),
+              ({ num_ack_pending }) => num_ack_pending === 1_000
+            )
+          )
+          yield* client.setPayload([])
+          yield* platform.kill("SIGCONT")
+          yield* Effect.retry(client.setStreams(given), { times: 40, schedule: Schedule.spaced("250 millis") })
+          yield* until("all on the channel", Effect.sync(() => new Set(channel).size === 1_400))
+
+          assert.deepStrictEqual([...new Set(channel)], numbers(1, 1_400))
+          yield* client.setPayload([])
+        }).pipe(Effect.scoped),
+      60_000
+    )
 
     it.effect("resumes by sequence, and tells of messages that went before it read them", () =>
       Effect.gen(function*() {
