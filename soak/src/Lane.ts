@@ -3,14 +3,18 @@ import { Command } from "@kps/testing"
 import { Effect, Schema } from "effect"
 import { createInterface } from "node:readline"
 import type { Broker } from "./bed/Broker.ts"
+import type { Subject } from "./bed/Subject.ts"
 import type { Outcome } from "./Outcome.ts"
 import * as Run from "./Run.ts"
 import * as Simulation from "./simulation/Simulation.ts"
 import type { Task } from "./Task.ts"
 
-export interface Programs {
-  readonly connector: string
+export interface Bed {
+  /** The simulations, as a file that Node runs. */
   readonly simulate: string
+  /** For runs that share one. */
+  readonly broker: Broker
+  readonly subjects: Readonly<Record<"own" | "nats", Subject>>
 }
 
 /** The flags that do it once more; what the machine does in between is its own. */
@@ -20,10 +24,9 @@ const againOf = ({ id, plan }: Extract<Task, { readonly _tag: "Processes" }>): s
 /** A run with processes. What goes wrong with the bed is told like a promise that was not kept: nobody knows. */
 const processes = (
   task: Extract<Task, { readonly _tag: "Processes" }>,
-  programs: Programs,
-  broker: Broker
+  { broker, subjects }: Bed
 ): Effect.Effect<Outcome> =>
-  Run.run(task.plan, { program: programs.connector, broker }).pipe(
+  Run.run(task.plan, { subject: subjects[task.subject], broker }).pipe(
     Effect.map((report): Outcome => ({
       id: task.id,
       promise: task.promise,
@@ -53,14 +56,12 @@ const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Simulation.Told))
 
 const simulation = (
   task: Extract<Task, { readonly _tag: "Simulation" }>,
-  programs: Programs
+  { simulate }: Bed
 ): Effect.Effect<Outcome> =>
   Effect.acquireUseRelease(
     Effect.sync(() =>
       Command.launch(
-        `exec ${JSON.stringify(process.execPath)} ${
-          JSON.stringify(programs.simulate)
-        } ${task.scale} ${task.from} ${task.count}`,
+        `exec ${JSON.stringify(process.execPath)} ${JSON.stringify(simulate)} ${task.scale} ${task.from} ${task.count}`,
         {},
         ["ignore", "pipe", "inherit"]
       )
@@ -97,5 +98,5 @@ const simulation = (
     (running) => Effect.sync(() => running.kill("SIGKILL"))
   )
 
-export const run = (task: Task, programs: Programs, broker: Broker): Effect.Effect<Outcome> =>
-  task._tag === "Processes" ? processes(task, programs, broker) : simulation(task, programs)
+export const run = (task: Task, bed: Bed): Effect.Effect<Outcome> =>
+  task._tag === "Processes" ? processes(task, bed) : simulation(task, bed)

@@ -1,7 +1,7 @@
 /** What one run is: how much flows, what is done to it at which record, and what is promised. */
 import type { Ledger } from "@kps/testing"
 import { Effect, Random } from "effect"
-import { Fault } from "./bed/Fault.ts"
+import { Fault, onOutside } from "./bed/Fault.ts"
 import type { Mutant } from "./connector/Mutant.ts"
 
 export interface Plan {
@@ -18,10 +18,15 @@ export interface Plan {
   /** A broker of its own: a fault of the broker is one for everybody on it. */
   readonly ownBroker: boolean
   readonly mutant: Mutant
+  /** How long nothing may move before what has not come is taken for lost. */
+  readonly patienceMillis: number
 }
 
+/** A connector that breaks a rule loses something for good: it need not be waited for as long. */
+export const impatience = 4_000
+
 const make = (
-  plan: Omit<Plan, "replicas" | "count" | "perSecond" | "env" | "ownBroker" | "mutant"> & Partial<Plan>
+  plan: Pick<Plan, "name" | "promised" | "seed" | "faults"> & Partial<Plan>
 ): Plan => ({
   replicas: 1,
   count: 1_500,
@@ -29,6 +34,7 @@ const make = (
   env: {},
   ownBroker: false,
   mutant: "none",
+  patienceMillis: 60_000,
   ...plan
 })
 
@@ -129,8 +135,8 @@ export const mixed = (promised: "at-least-once" | "effectively-once", seed: numb
           Fault.KillBroker({ millis }),
           Fault.StopBroker({ millis }),
           Fault.Leave({ millis }),
-          Fault.Cut(),
-          Fault.HalfClose(),
+          Fault.Cut({}),
+          Fault.HalfClose({}),
           Fault.Delay({ millis, by: yield* Random.nextIntBetween(5, 100) }),
           Fault.Hold({ millis, forget: yield* Random.nextBoolean }),
           Fault.DropAcks({ count: yield* Random.nextIntBetween(1, 20) })
@@ -162,3 +168,10 @@ export const lostDisk = (seed: number): Effect.Effect<Plan> =>
         faults: [{ at, fault: Fault.LoseDisk({ millis: 500 }) }]
       }))
   )
+
+/** The same for the nats-connector: of the faults of brokers and wires, all or some are on its outside. */
+export const outside = (plan: Plan, which: (n: number) => boolean = () => true): Plan => ({
+  ...plan,
+  name: `nats-connector, ${plan.name}`,
+  faults: plan.faults.map(({ at, fault }, n) => ({ at, fault: which(n) ? onOutside(fault) : fault }))
+})

@@ -5,9 +5,9 @@ import type { ProxyError } from "@kps/transport/testing/Proxy"
 import { Effect } from "effect"
 import { type Broker, make as makeBroker } from "./bed/Broker.ts"
 import * as Fault from "./bed/Fault.ts"
+import type { Subject } from "./bed/Subject.ts"
 import { until } from "./bed/Until.ts"
 import * as World from "./bed/World.ts"
-import * as Book from "./connector/Book.ts"
 import type { Plan } from "./Plan.ts"
 
 export interface Report {
@@ -27,38 +27,32 @@ export interface Report {
 }
 
 export interface Options {
-  /** The test connector, as a file that Node runs. */
-  readonly program: string
-  /** For runs that share one. */
+  readonly subject: Subject
+  /** The pipelines' broker, for runs that share one. */
   readonly broker: Broker
 }
-
-/** How long nothing may move before what has not come is taken for lost. */
-const patience = 60_000
-/** A connector that breaks a rule loses something for good. */
-const impatience = 4_000
 
 let runs = 0
 
 /** Waits until everything is with the sink, or nothing moves any more. */
 const finished = Effect.fnUntraced(function*(plan: Plan, world: World.World, forgiven: ReadonlySet<number>) {
-  const still = plan.mutant === "none" ? patience : impatience
   let [before, since] = ["", performance.now()]
   yield* until(
     "an end of the run",
     () => {
-      const came = new Set(Book.delivered(world.sink).map(({ number }) => number))
+      const came = new Set(world.ends.delivered())
       for (const number of forgiven) came.add(number)
       if (came.size >= plan.count) return true
-      const now = `${came.size} ${world.progress()}`
+      const now = `${came.size} ${world.ends.progress()}`
       if (now !== before) [before, since] = [now, performance.now()]
-      return performance.now() - since > still
+      return performance.now() - since > plan.patienceMillis
     },
     "20 minutes",
     "50 millis"
   )
   // what comes twice comes later
   yield* Effect.sleep(plan.replicas > 1 ? "1 second" : "300 millis")
+  yield* world.ends.look
 })
 
 /** What was on a disk that was lost is nowhere. */
@@ -74,31 +68,35 @@ export const run = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Report, NatsServerError | ProxyError> {
   const started = performance.now()
   return yield* Effect.scoped(Effect.gen(function*() {
+    const name = `${process.pid}-${++runs}-${plan.seed}`
     const world = yield* World.make({
-      program: options.program,
+      subject: options.subject,
       broker: plan.ownBroker ? yield* makeBroker() : options.broker,
-      name: `${process.pid}-${++runs}-${plan.seed}`,
+      name,
       replicas: plan.replicas,
       mutant: plan.mutant,
-      source: plan.promised === "effectively-once" ? "log" : "spool",
+      promised: plan.promised,
+      ownBroker: plan.ownBroker,
       count: plan.count,
       perSecond: plan.perSecond,
       env: plan.env
     })
     const faults: Array<Fault.Injected> = []
     for (const { at, fault } of plan.faults) {
-      yield* until(`record ${at}`, () => world.progress() >= Math.min(at, plan.count), "5 minutes")
+      yield* until(`record ${at}`, () => world.ends.progress() >= Math.min(at, plan.count), "5 minutes")
       faults.push(yield* Fault.inject(world, fault))
     }
     const forgiven = new Set(faults.flatMap(({ forgiven }) => Array.from(forgiven)))
     yield* finished(plan, world, forgiven)
     const channel = yield* world.broker.stored(world.channel)
     const stored = Ledger.account(channel.flatMap(({ numbers }) => numbers), plan.count)
-    // a sink that knows what it has: what comes again under its id is nothing new
-    const books = plan.promised === "effectively-once" ? Book.deliveredOnce(world.sink) : Book.delivered(world.sink)
-    const delivered = Ledger.account(books.map(({ number }) => number), plan.count)
+    const delivered = Ledger.account(world.ends.delivered(), plan.count)
     const lost = delivered.lost.filter((number) => !forgiven.has(number))
-    const violations = judge(plan, stored, { ...delivered, lost }, forgiven.size > 0)
+    const [child] = world.children
+    const violations = [
+      ...judge(plan, stored, { ...delivered, lost }, forgiven.size > 0),
+      ...(yield* world.ends.check({ name, port: child?.port() ?? 0 }))
+    ]
     return {
       name: plan.name,
       seed: plan.seed,

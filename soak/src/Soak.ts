@@ -1,4 +1,5 @@
 /** The `soak` command. */
+import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Console, Effect } from "effect"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
@@ -7,7 +8,9 @@ import { cpus } from "node:os"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { make as makeBroker } from "./bed/Broker.ts"
+import * as OwnSubject from "./connector/OwnSubject.ts"
 import * as Lane from "./Lane.ts"
+import * as NatsSubject from "./nats/NatsSubject.ts"
 import * as Outcome from "./Outcome.ts"
 import * as State from "./State.ts"
 import * as Task from "./Task.ts"
@@ -24,7 +27,7 @@ const amount = (name: string, fallback: number, least: number, most: number, des
   )
 
 const { away, days, exact, from, runs, seeds } = Task.defaults
-const kinds = ["killed", "away", "window", "stopped", "dropped", "disk", "simulation"] as const
+const kinds = ["killed", "away", "window", "stopped", "dropped", "disk", "nats", "simulation"] as const
 
 const flags = {
   runs: amount("runs", runs, 0, 10_000, "Runs that promise at least once, with connectors that are killed"),
@@ -55,8 +58,23 @@ const exit = (code: number) =>
   })
 
 // from the bundle, dist/main.js
-const file = (name: string) => fileURLToPath(new URL(`roles/${name}.js`, import.meta.url))
-const programs: Lane.Programs = { connector: file("connector"), simulate: file("simulate") }
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+const makeBed = Effect.gen(function*() {
+  const bed: Lane.Bed = {
+    simulate: file("roles/simulate.js"),
+    broker: yield* makeBroker(),
+    subjects: {
+      own: OwnSubject.make(file("roles/connector.js")),
+      nats: NatsSubject.make({
+        program: file("../../apps/nats-connector/dist/main.js"),
+        kps: file("../../packages/cli/dist/kps.js"),
+        outside: yield* NatsServer.make({ jetstream: true })
+      })
+    }
+  }
+  return bed
+})
 
 /** Runs with processes wait most of the time; a simulation never does. */
 const processesAtOnce = 2 * cpus().length
@@ -74,13 +92,13 @@ const work = Effect.fnUntraced(function*(
   }
   // each process that is started listens for the end of this one
   process.setMaxListeners(100)
-  const broker = yield* makeBroker()
+  const bed = yield* makeBed
   const late = performance.now() + minutes * 60_000
   let count = tasks.length - left.length
   const one = (task: Task.Task) =>
     Effect.suspend(() =>
       performance.now() > late ? Effect.void : Effect.gen(function*() {
-        const outcome = yield* Lane.run(task, programs, broker)
+        const outcome = yield* Lane.run(task, bed)
         yield* state.add(outcome)
         yield* Console.error(`soak: ${++count} of ${tasks.length}  ${outcome.violations[0] ?? `${task.id}: kept`}`)
       })

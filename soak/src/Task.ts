@@ -4,7 +4,14 @@ import * as Plan from "./Plan.ts"
 
 /** Whether a task is one run with processes, or some seeds of the simulation. */
 export type Task =
-  | { readonly _tag: "Processes"; readonly id: string; readonly promise: string; readonly plan: Plan.Plan }
+  | {
+    readonly _tag: "Processes"
+    readonly id: string
+    readonly promise: string
+    /** The harness's own connector, or the nats-connector. */
+    readonly subject: "own" | "nats"
+    readonly plan: Plan.Plan
+  }
   | {
     readonly _tag: "Simulation"
     readonly id: string
@@ -36,6 +43,29 @@ type Promised = "at-least-once" | "effectively-once"
 
 const chunk = 25
 
+type PlanOf = (seed: number) => Effect.Effect<Plan.Plan>
+
+const own = (promise: string, kind: string, plan: Plan.Plan): Task => ({
+  _tag: "Processes",
+  id: `${kind} ${plan.seed}`,
+  promise,
+  subject: "own",
+  plan
+})
+
+/** Which of the faults of brokers and wires are on the outside of the nats-connector. */
+type Which = (n: number) => boolean
+const everyOther: Which = (n) => n % 2 === 0
+const none: Which = () => false
+
+const nats = (promise: string, kind: string, plan: Plan.Plan, which: Which): Task => ({
+  _tag: "Processes",
+  id: `nats ${kind} ${plan.seed}`,
+  promise: `nats-connector, ${promise}`,
+  subject: "nats",
+  plan: Plan.outside(plan, which)
+})
+
 /** Of five runs one has replicas, and one has faults of every kind. */
 const killed = (promised: Promised, seed: number): Effect.Effect<Plan.Plan> =>
   seed % 5 === 3
@@ -47,15 +77,11 @@ const killed = (promised: Promised, seed: number): Effect.Effect<Plan.Plan> =>
 /** Every task, in the order in which they are begun. */
 export const all = (amounts: Amounts): ReadonlyArray<Task> => {
   const { away, days, exact, from, runs, seeds } = amounts
-  const processes = (
-    promise: string,
-    kind: string,
-    count: number,
-    planOf: (seed: number) => Effect.Effect<Plan.Plan>
-  ) =>
-    Array.from({ length: count }, (_, n): Task => {
+  // even seeds are of the nats-connector, so that a run is found again by its seed alone
+  const shared = (promise: string, kind: string, count: number, planOf: PlanOf, which = everyOther) =>
+    Array.from({ length: count }, (_, n) => {
       const plan = Effect.runSync(planOf(from + n))
-      return { _tag: "Processes", id: `${kind} ${plan.seed}`, promise, plan }
+      return plan.seed % 2 === 0 ? nats(promise, kind, plan, which) : own(promise, kind, plan)
     })
   const simulation = (scale: "minute" | "day", count: number, size: number) =>
     Array.from({ length: Math.ceil(count / size) }, (_, n): Task => {
@@ -74,50 +100,52 @@ export const all = (amounts: Amounts): ReadonlyArray<Task> => {
   const both = ["at-least-once", "effectively-once"] as const
   return [
     // the long ones first
-    ...both.flatMap((promised) =>
-      processes(
-        `broker away for ${away} s, ${promised}`,
-        `away ${promised}`,
-        few(1),
-        (seed) => Effect.succeed(Plan.outage({ promised, seed, millis: away * 1_000 }))
-      )
-    ),
+    ...(few(1) === 0 ? [] : both.flatMap((promised) => {
+      const plan = Plan.outage({ promised, seed: from, millis: away * 1_000 })
+      const kind = `away ${promised}`
+      const isOutside = promised === "effectively-once"
+      return [
+        own(`broker away for ${away} s, ${promised}`, kind, plan),
+        nats(`${isOutside ? "outside " : ""}broker away for ${away} s, ${promised}`, kind, plan, () => isOutside)
+      ]
+    })),
     ...simulation("day", days, 1),
     ...simulation("minute", seeds, chunk),
-    ...processes(
+    ...shared(
       "SIGKILL and the like, at-least-once",
       "killed at-least-once",
       runs,
       (seed) => killed("at-least-once", seed)
     ),
-    ...processes(
+    ...shared(
       "SIGKILL and the like, effectively-once",
       "killed effectively-once",
       exact,
       (seed) => killed("effectively-once", seed)
     ),
     ...both.flatMap((promised) =>
-      processes(
+      shared(
         `outage longer than the duplicate window, ${promised}`,
         `window ${promised}`,
         few(3),
-        (seed) => Effect.succeed(Plan.outage({ promised, seed, millis: 5_000, duplicateWindow: "2 seconds" }))
+        (seed) => Effect.succeed(Plan.outage({ promised, seed, millis: 5_000, duplicateWindow: "2 seconds" })),
+        none
       )
     ),
-    ...processes("SIGSTOPped writer, effectively-once", "stopped", few(5), Plan.stoppedWriter),
+    ...shared("SIGSTOPped writer, effectively-once", "stopped", few(5), Plan.stoppedWriter),
     ...both.flatMap((promised) =>
-      processes(
+      shared(
         `dropped acknowledgement, ${promised}`,
         `dropped ${promised}`,
         few(5),
         (seed) => Plan.droppedAck(promised, seed)
       )
     ),
-    ...processes(
-      "broker back without its disk, at-least-once for what it had not confirmed",
-      "disk",
-      few(5),
-      Plan.lostDisk
-    )
+    ...Array.from({ length: few(5) }, (_, n) =>
+      own(
+        "broker back without its disk, at-least-once for what it had not confirmed",
+        "disk",
+        Effect.runSync(Plan.lostDisk(from + n))
+      ))
   ]
 }

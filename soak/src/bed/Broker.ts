@@ -20,7 +20,7 @@ export interface Broker {
 }
 
 /** The transport's own name of the stream of a channel that needs no escapes. */
-const streamOf = (channel: string): string => `KPS_${channel.replaceAll(".", "_")}`
+export const streamOf = (channel: string): string => `KPS_${channel.replaceAll(".", "_")}`
 
 const read = async (client: NatsConnection, channel: string): Promise<ReadonlyArray<Stored>> => {
   const manager = await jetstreamManager(client, { timeout: 20_000 })

@@ -1,13 +1,13 @@
-/** One replica of the test connector, as a process behind a proxy of its own. */
+/** One replica of a connector, as a process behind a proxy of its own. */
 import { Command } from "@kps/testing"
 import type * as Proxy from "@kps/transport/testing/Proxy"
 import { Effect, Result, type Scope } from "effect"
 import { createInterface } from "node:readline"
+import type { Subject } from "./Subject.ts"
 import { until } from "./Until.ts"
 
 export interface Options {
-  /** The file that Node runs: `roles/connector.ts`, made one file. */
-  readonly program: string
+  readonly subject: Subject
   readonly env: Readonly<Record<string, string>>
   readonly replica: string
   readonly proxy: Proxy.Proxy
@@ -18,6 +18,8 @@ export interface Child {
   readonly proxy: Proxy.Proxy
   /** Starts it, and waits until it serves: gives the port. */
   readonly start: Effect.Effect<number>
+  /** Where it serves, or did last. */
+  readonly port: () => number
   /** Ends it as a power cut would, and waits until it has ended. */
   readonly kill: Effect.Effect<void>
   readonly signal: (signal: "SIGSTOP" | "SIGCONT" | "SIGTERM") => Effect.Effect<void>
@@ -31,7 +33,7 @@ const startsWithin = "90 seconds"
 const mostSaid = 8_192
 
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Child, never, Scope.Scope> {
-  const { env, program, proxy, replica } = options
+  const { env, proxy, replica, subject: { portOf, program } } = options
   let current: Command.Running | undefined
   let said = ""
   let port: number | undefined
@@ -47,11 +49,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     running.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-mostSaid)
     })
-    if (running.child.stdout !== null) {
-      createInterface({ input: running.child.stdout }).on("line", (line) => {
-        const [, digits] = /^ready (\d+)$/.exec(line) ?? []
-        if (digits !== undefined) port = Number(digits)
-      })
+    for (const output of [running.child.stdout, running.child.stderr]) {
+      if (output !== null) createInterface({ input: output }).on("line", (line) => void (port ??= portOf(line)))
     }
   })
   const kill = Effect.suspend(() => {
@@ -76,6 +75,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         }
       )
     ),
+    port: () => port ?? 0,
     kill,
     signal: (signal) =>
       Effect.sync(() => {

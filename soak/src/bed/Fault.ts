@@ -1,9 +1,16 @@
-/** What is done to connectors, to the broker, and to the wire between them. */
-import type { NatsServerError } from "@kps/transport/testing/NatsServer"
+/** What is done to connectors, to brokers, and to the wires between them. */
+import type { NatsServer, NatsServerError } from "@kps/transport/testing/NatsServer"
+import type { Proxy } from "@kps/transport/testing/Proxy"
 import { Data, Effect } from "effect"
-import * as Book from "../connector/Book.ts"
+import type { Outside } from "./Subject.ts"
 import { until } from "./Until.ts"
-import { wire as usual, type World } from "./World.ts"
+import { usual } from "./Wire.ts"
+import type { World } from "./World.ts"
+
+/** Which broker, and the wire to which. Default: the pipelines'. */
+interface Side {
+  readonly side?: "outside"
+}
 
 export type Fault = Data.TaggedEnum<{
   /** The connector that gives is killed, and started again. */
@@ -12,22 +19,35 @@ export type Fault = Data.TaggedEnum<{
   Stop: { readonly millis: number }
   /** What the writer says is held and it is stopped; both go on when its successor has written. */
   StopWriter: {}
-  KillBroker: { readonly millis: number }
-  StopBroker: { readonly millis: number }
-  /** The broker is killed and comes back without its disk. */
+  KillBroker: Side & { readonly millis: number }
+  StopBroker: Side & { readonly millis: number }
+  /** The pipelines' broker is killed and comes back without its disk. */
   LoseDisk: { readonly millis: number }
   /** No connection comes through. */
-  Leave: { readonly millis: number }
-  Cut: {}
-  HalfClose: {}
-  Delay: { readonly millis: number; readonly by: number }
+  Leave: Side & { readonly millis: number }
+  Cut: Side
+  HalfClose: Side
+  Delay: Side & { readonly millis: number; readonly by: number }
   /** What is said waits, then comes through, or does not. */
-  Hold: { readonly millis: number; readonly forget: boolean }
+  Hold: Side & { readonly millis: number; readonly forget: boolean }
   /** So many acknowledgements of the broker do not come through. */
-  DropAcks: { readonly count: number }
+  DropAcks: Side & { readonly count: number }
 }>
 
 export const Fault = Data.taggedEnum<Fault>()
+
+/** The same on the side of the outside; what is done to connectors, and to disks, stays. */
+export const onOutside = (fault: Fault): Fault => {
+  switch (fault._tag) {
+    case "Kill":
+    case "Stop":
+    case "StopWriter":
+    case "LoseDisk":
+      return fault
+    default:
+      return { ...fault, side: "outside" }
+  }
+}
 
 /** In words, for a report. */
 export const describe = (fault: Fault): string => {
@@ -56,17 +76,17 @@ const kill = Effect.fnUntraced(function*(world: World) {
     const unacknowledged = yield* world.unacknowledged
     yield* child.start
     if (unacknowledged > 0 || tries === mostTries) return unacknowledged
-    const before = world.progress()
-    yield* until("more records after a kill", () => world.progress() > before)
+    const before = world.ends.progress()
+    yield* until("more records after a kill", () => world.ends.progress() > before)
   }
 })
 
 const stopWriter = Effect.fnUntraced(function*(world: World) {
   const old = world.giver()
-  const before = world.progress()
+  const before = world.ends.progress()
   yield* old.proxy.hold("questions")
   // answers still come, so what was given since then is published, and waits on the way
-  yield* until("something of the writer is held", () => world.progress() >= before + 30)
+  yield* until("something of the writer is held", () => world.ends.progress() >= before + 30)
   yield* Effect.sleep("20 millis")
   yield* old.signal("SIGSTOP")
   const unacknowledged = yield* world.unacknowledged
@@ -101,8 +121,19 @@ const during = <A, B, E>(
     return unacknowledged
   })
 
-const wire = (world: World, act: (proxy: World["children"][number]["proxy"]) => Effect.Effect<void>) =>
-  Effect.forEach(world.children, ({ proxy }) => act(proxy), { discard: true })
+const outsideOf = ({ ends: { outside } }: World): Outside => {
+  if (outside === undefined) throw new Error("this connector has no outside that something can be done to")
+  return outside
+}
+
+const serverOf = (world: World, { side }: Side): NatsServer["Service"] =>
+  side === "outside" ? outsideOf(world).server : world.broker.server
+
+const wires = (world: World, { side }: Side): ReadonlyArray<Proxy> =>
+  side === "outside" ? [outsideOf(world).proxy] : world.children.map(({ proxy }) => proxy)
+
+const wire = (world: World, side: Side, act: (proxy: Proxy) => Effect.Effect<void>) =>
+  Effect.forEach(wires(world, side), act, { discard: true })
 
 /** The sequence that the broker's answer to a publish says; `undefined`: it is none. */
 const storedAs = (body: string): number | undefined => {
@@ -110,8 +141,8 @@ const storedAs = (body: string): number | undefined => {
   return sequence === undefined ? undefined : Number(sequence)
 }
 
-const dropAcks = Effect.fnUntraced(function*(world: World, count: number) {
-  const { proxy } = world.giver()
+const dropAcks = Effect.fnUntraced(function*(world: World, { count, side }: Side & { readonly count: number }) {
+  const { proxy } = side === "outside" ? outsideOf(world) : world.giver()
   const before = yield* proxy.dropped
   let left = count
   yield* proxy.drop((_, body) => left > 0 && storedAs(body) !== undefined && left-- > 0)
@@ -125,7 +156,8 @@ const dropAcks = Effect.fnUntraced(function*(world: World, count: number) {
 const noticed = (said: string): number => said.split("not connected to the broker").length
 
 const loseDisk = Effect.fnUntraced(function*(world: World, millis: number) {
-  const { server } = world.broker
+  const { broker: { server }, ends: { acknowledged } } = world
+  if (acknowledged === undefined) throw new Error("what this source was told is not known")
   const { said } = world.giver()
   const before = noticed(said())
   yield* server.loseDisk
@@ -133,9 +165,7 @@ const loseDisk = Effect.fnUntraced(function*(world: World, millis: number) {
   // what the broker has said before it went is read by then, and written down a moment later
   yield* until("a connector without a broker", () => noticed(said()) > before)
   yield* Effect.sleep(millis)
-  const forgiven = new Set(
-    Book.acknowledged(world.source).flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, n) => from + n))
-  )
+  const forgiven = acknowledged()
   yield* server.restart
   return { unacknowledged, forgiven }
 })
@@ -145,30 +175,41 @@ export const inject = Effect.fnUntraced(function*(
   world: World,
   fault: Fault
 ): Effect.fn.Return<Injected, NatsServerError> {
-  const { broker: { server } } = world
   if (fault._tag === "LoseDisk") return { fault, ...(yield* loseDisk(world, fault.millis)) }
   const giver = world.giver()
   const unacknowledged = yield* Fault.$match(fault, {
     Kill: () => kill(world),
     StopWriter: () => stopWriter(world),
     Stop: ({ millis }) => during(world, giver.signal("SIGSTOP"), millis, giver.signal("SIGCONT")),
-    KillBroker: ({ millis }) => during(world, server.kill(), millis, server.restart),
-    StopBroker: ({ millis }) => during(world, server.kill("SIGSTOP"), millis, server.kill("SIGCONT")),
+    KillBroker: (its) => {
+      const server = serverOf(world, its)
+      return during(world, server.kill(), its.millis, server.restart)
+    },
+    StopBroker: (its) => {
+      const server = serverOf(world, its)
+      return during(world, server.kill("SIGSTOP"), its.millis, server.kill("SIGCONT"))
+    },
     LoseDisk: () => Effect.succeed(0),
-    Leave: ({ millis }) => during(world, wire(world, (proxy) => proxy.leave), millis, wire(world, ({ back }) => back)),
-    Cut: () => during(world, wire(world, ({ cut }) => cut), 0, Effect.void),
-    HalfClose: () => during(world, wire(world, ({ halfClose }) => halfClose), 0, Effect.void),
-    Delay: ({ by, millis }) =>
-      during(world, wire(world, ({ delay }) => delay(by)), millis, wire(world, ({ delay }) => delay(usual))),
-    Hold: ({ forget, millis }) =>
+    Leave: (its) =>
+      during(world, wire(world, its, ({ leave }) => leave), its.millis, wire(world, its, ({ back }) => back)),
+    Cut: (its) => during(world, wire(world, its, ({ cut }) => cut), 0, Effect.void),
+    HalfClose: (its) => during(world, wire(world, its, ({ halfClose }) => halfClose), 0, Effect.void),
+    Delay: (its) =>
       during(
         world,
-        wire(world, ({ hold }) => hold("everything")),
-        millis,
-        // what was forgotten is missed in the middle of a connection: it cannot go on
-        wire(world, ({ cut, forget: drop, release }) => forget ? Effect.andThen(cut, drop) : release)
+        wire(world, its, ({ delay }) => delay(its.by)),
+        its.millis,
+        wire(world, its, ({ delay }) => delay(usual))
       ),
-    DropAcks: ({ count }) => dropAcks(world, count)
+    Hold: (its) =>
+      during(
+        world,
+        wire(world, its, ({ hold }) => hold("everything")),
+        its.millis,
+        // what was forgotten is missed in the middle of a connection: it cannot go on
+        wire(world, its, ({ cut, forget, release }) => its.forget ? Effect.andThen(cut, forget) : release)
+      ),
+    DropAcks: (its) => dropAcks(world, its)
   })
   return { fault, unacknowledged, forgiven: none }
 })

@@ -3,6 +3,7 @@ import { binary, suiteName } from "@kps/transport/testing/NatsServer"
 import { Effect, Exit, References, Scope } from "effect"
 import { type Broker, make as makeBroker } from "../../src/bed/Broker.ts"
 import type { Mutant } from "../../src/connector/Mutant.ts"
+import * as OwnSubject from "../../src/connector/OwnSubject.ts"
 import * as Plan from "../../src/Plan.ts"
 import * as Run from "../../src/Run.ts"
 import { bundle } from "../bundle.ts"
@@ -54,7 +55,7 @@ describe.skipIf(binary() === undefined)(suiteName("processes that are killed, st
     process.setMaxListeners(100)
     const { connector } = yield* bundle
     const broker: Broker = yield* makeBroker()
-    options = { program: connector, broker }
+    options = { subject: OwnSubject.make(connector), broker }
   })
   beforeAll(() => Effect.runPromise(Scope.provide(ready, scope)), 120_000)
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -84,7 +85,7 @@ describe.skipIf(binary() === undefined)(suiteName("processes that are killed, st
         Effect.gen(function*() {
           const reports = yield* Effect.forEach(
             seeds(1, brokenRuns),
-            (seed) => Effect.flatMap(planOf(seed), (plan) => run({ ...plan, mutant })),
+            (seed) => Effect.flatMap(planOf(seed), (plan) => run({ ...plan, mutant, patienceMillis: Plan.impatience })),
             { concurrency: 2 }
           )
 
