@@ -4,21 +4,16 @@ import { Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Effect, Fiber, Latch, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import * as EgressSubscription from "../src/EgressSubscription.ts"
+import { lost, pass, range, sink, steady, texts } from "./sinks.ts"
 import {
   alertOf,
   alerts,
   apply,
-  Brief,
   bytes,
   channel,
-  Denied,
   egress,
   type Fault,
-  type Hooks,
   layer,
-  Lost,
-  Poison,
   publish,
   settle,
   stateOf,
@@ -29,28 +24,9 @@ import {
   until
 } from "./streams.ts"
 
-const lost = new Lost({ message: "gone" })
-const poison = new Poison({ message: "cannot be read" })
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`)
-const texts = (batch: ReadonlyArray<Delivery.Outgoing>) => batch.map(({ payload }) => text(payload))
-
 const broken = new TransportError.TransportError({
   reason: new TransportError.PermissionDenied({ channel: "ch.1", operation: "subscribe" })
 })
-
-const sink = (
-  deliver: (batch: ReadonlyArray<Delivery.Outgoing>) => Effect.Effect<Delivery.Outcome<Fault>, Fault>,
-  check?: Effect.Effect<void, Fault>
-): Hooks => ({
-  egress: () =>
-    Effect.succeed(
-      Delivery.sinkPartial<Fault, never>({ idempotent: false, deliver, ...(check === undefined ? {} : { check }) })
-    )
-})
-
-const steady = Random.Random.of({ nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 })
-
-const pass = (millis: number) => Effect.repeat(Effect.andThen(TestClock.adjust(50), settle), { times: millis / 50 - 1 })
 
 describe("An egress stream", () => {
   it.effect("delivers what is published after it was answered for, in order, in batches of at most 512", () => {
@@ -270,201 +246,6 @@ describe("An egress stream", () => {
     )))
   })
 
-  it.effect("gives up when an item failed for longer than maxElapsed, and does not go on behind it", () => {
-    const calls: Array<string> = []
-    let opened = 0
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "b"])
-      yield* pass(30_000)
-      assert.strictEqual(yield* stateOf("1"), "Halted")
-      assert.deepStrictEqual(calls, ["a+b", ...Array.from({ length: 6 }, () => "a")])
-      assert.deepInclude(yield* statsOf("1"), { delivered: 1, failed: 7, dropped: 1 })
-      assert.deepStrictEqual(yield* statuses, ["1 streamHalted"])
-      assert.strictEqual(opened, 1)
-    }).pipe(
-      Effect.provide(layer({
-        egress: () =>
-          Effect.sync(() => {
-            opened++
-            return Delivery.sinkPartial<Fault, never>({
-              idempotent: true,
-              deliver: (batch) =>
-                Effect.sync(() => {
-                  calls.push(texts(batch).join("+"))
-                  return Delivery.failed([{ index: 0, error: new Brief({ message: "busy" }) }])
-                })
-            })
-          })
-      })),
-      Effect.provideService(Random.Random, steady)
-    )
-  })
-
-  it.effect("gives up an item where the table says so: counted, a critical alert, and those behind it flow", () => {
-    const delivered: Array<string> = []
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "bad", "b", "bad", "c"])
-      yield* until("the others", () => delivered.length === 3)
-
-      assert.deepStrictEqual(delivered, ["a", "b", "c"])
-      assert.deepInclude(yield* statsOf("1"), { received: 5, delivered: 3, failed: 2, dropped: 0, deadLettered: 2 })
-      assert.deepStrictEqual(yield* alerts, ["messageDeadLettered of 1 (CRITICAL)"])
-      assert.include((yield* alertOf("messageDeadLettered", "1"))?.ErrorMessage, "cannot be read")
-      assert.strictEqual(yield* stateOf("1"), "Running")
-      assert.deepStrictEqual(yield* statuses, ["1 streamHealthy"])
-    }).pipe(Effect.provide(layer(sink((batch) =>
-      Effect.sync(() => {
-        delivered.push(...texts(batch).filter((one) => one !== "bad"))
-        return Delivery.failed(texts(batch).flatMap((one, index) => one === "bad" ? [{ index, error: poison }] : []))
-      })
-    ))))
-  })
-
-  it.effect("gives up only the item at fault of a batch that failed as a whole", () => {
-    const calls: Array<string> = []
-    let opened = 0
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "b", "bad", "c"])
-      yield* settle
-      yield* publish("ch.1", ["d", "e"])
-      yield* settle
-
-      assert.deepStrictEqual(calls, ["a+b+bad+c", "a", "b", "bad", "c", "d+e"])
-      assert.deepInclude(yield* statsOf("1"), { received: 6, delivered: 5, dropped: 0, deadLettered: 1 })
-      assert.strictEqual(opened, 1)
-    }).pipe(Effect.provide(layer({
-      egress: () =>
-        Effect.sync(() => {
-          opened++
-          return Delivery.sink({
-            idempotent: true,
-            deliver: (batch) =>
-              Effect.suspend(() => {
-                calls.push(texts(batch).join("+"))
-                return texts(batch).includes("bad") ? Effect.fail(poison) : Effect.void
-              })
-          })
-        })
-    })))
-  })
-
-  it.effect("opens a sink again that failed as a whole, and gives it the same batch; nothing is lost meanwhile", () => {
-    const calls: Array<string> = []
-    const log: Array<string> = []
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "b"])
-      yield* settle
-      assert.deepStrictEqual(log, ["open", "close"])
-      yield* publish("ch.1", ["c"])
-      yield* pass(1_000)
-
-      assert.deepStrictEqual(calls, ["a1 b1", "a2 b2", "c1"])
-      assert.deepStrictEqual(log, ["open", "close", "open"])
-      assert.deepInclude(yield* statsOf("1"), { received: 3, delivered: 3, failed: 2, dropped: 0 })
-    }).pipe(Effect.provide(layer({
-      egress: () =>
-        Effect.as(
-          Effect.acquireRelease(Effect.sync(() => log.push("open")), () => Effect.sync(() => log.push("close"))),
-          Delivery.sink({
-            idempotent: true,
-            deliver: (batch) =>
-              Effect.suspend(() => {
-                calls.push(batch.map(({ attempt, payload }) => text(payload) + attempt).join(" "))
-                return calls.length === 1 ? Effect.fail(lost) : Effect.void
-              })
-          })
-        )
-    })))
-  })
-
-  it.effect("delivers what had come though the broker is away meanwhile, also by a sink that is opened again", () => {
-    const delivered: Array<string> = []
-    let calls = 0
-    return Effect.gen(function*() {
-      const broker = yield* TransportTest.TransportTest
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "b"])
-      yield* settle
-      yield* broker.disconnect
-      yield* pass(1_000)
-      assert.deepStrictEqual(delivered, ["a", "b"])
-      assert.strictEqual(yield* stateOf("1"), "Retrying")
-    }).pipe(Effect.provide(layer({
-      egress: () =>
-        Effect.succeed(Delivery.sink({
-          idempotent: true,
-          deliver: (batch) =>
-            Effect.suspend(() => {
-              if (++calls === 1) return Effect.fail(lost)
-              delivered.push(...texts(batch))
-              return Effect.void
-            })
-        }))
-    })))
-  })
-
-  it.effect("halts where the table says so, unsubscribes, and counts what it had as dropped", () => {
-    const calls: Array<string> = []
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* publish("ch.1", ["a", "b", "c"])
-      yield* settle
-      assert.strictEqual(yield* stateOf("1"), "Halted")
-      assert.deepInclude(yield* statsOf("1"), { received: 3, delivered: 1, dropped: 2 })
-      yield* publish("ch.1", ["d"])
-      yield* settle
-      assert.deepInclude(yield* statsOf("1"), { received: 3 })
-      assert.deepStrictEqual(calls, ["a+b+c"])
-      assert.deepStrictEqual(yield* alerts, ["streamFailed of 1 (CRITICAL)"])
-    }).pipe(Effect.provide(layer(sink((batch) =>
-      Effect.sync(() => {
-        calls.push(texts(batch).join("+"))
-        return Delivery.failed<Fault>([{ index: 1, error: new Denied({ message: "no" }) }, {
-          index: 2,
-          error: lost
-        }])
-      })
-    ))))
-  })
-
-  it.effect("whose sink throws, or names what it was not given, hurts no other and is tried again", () => {
-    const delivered: Array<string> = []
-    let calls = 0
-    return Effect.gen(function*() {
-      yield* apply([egress("throws"), egress("fine")])
-      yield* publish("ch.throws", ["a"])
-      yield* publish("ch.fine", ["b"])
-      yield* until("the other", () => delivered.includes("b"))
-      yield* settle
-      assert.strictEqual(yield* stateOf("fine"), "Running")
-      const [outcome] = yield* apply([egress("throws"), egress("fine")])
-      assert(outcome?._tag === "Failed")
-      assert.strictEqual(outcome.failure.tag, "Defect")
-      yield* pass(2_000)
-      assert.deepStrictEqual(delivered, ["b", "a"])
-      assert.strictEqual(calls, 3)
-      assert.deepInclude(yield* statsOf("throws"), { delivered: 1, failed: 2 })
-    }).pipe(
-      Effect.provide(layer({
-        egress: ({ id }) =>
-          Effect.succeed(Delivery.sinkPartial<Fault, never>({
-            idempotent: true,
-            deliver: (batch) => {
-              if (id === "throws" && ++calls === 1) throw new Error("no")
-              if (id === "throws" && calls === 2) return Effect.succeed(Delivery.failed([{ index: 7, error: lost }]))
-              delivered.push(...texts(batch))
-              return Effect.succeed(Delivery.delivered)
-            }
-          }))
-      })),
-      Effect.provideService(Random.Random, steady)
-    )
-  })
-
   it.effect("that is stopped is unsubscribed at once and delivers nothing more, though its sink cannot be interrupted", () => {
     const calls: Array<string> = []
     const release = Latch.makeUnsafe()
@@ -598,129 +379,5 @@ describe("An egress stream", () => {
       assert.isAbove(replicas[1].length, 0)
       assert.deepStrictEqual(queues, ["kps.c-1.1", "kps.c-1.1"])
     }).pipe(Effect.provide(Transport.layerMemory))
-  })
-})
-
-describe("The queue group of a stream", () => {
-  it("tells instances and streams apart, whatever their ids are, and fits a subject token", () => {
-    const ids = [
-      "a",
-      "a.b",
-      "a b",
-      "*",
-      "a*",
-      ">",
-      "ü",
-      "a%2Eb",
-      "",
-      "x".repeat(1_000),
-      `${"x".repeat(1_000)}y`,
-      "\ud800"
-    ]
-    const groups = ids.flatMap((a) => ids.map((b) => EgressSubscription.queueGroup(a, b)))
-
-    assert.strictEqual(new Set(groups).size, ids.length ** 2)
-    assert.isTrue(groups.every((group) => /^[\w%.-]{1,420}$/.test(group)), groups.join("\n"))
-  })
-})
-
-describe("A sink that can be asked", () => {
-  it.effect("is asked each second while nothing is delivered, and never together with deliver", () => {
-    let checks = 0
-    let running = 0
-    let overlaps = 0
-    const open = Latch.makeUnsafe(true)
-    const exclusive = <A>(effect: Effect.Effect<A>) =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => {
-          if (++running > 1) overlaps++
-        }),
-        () => effect,
-        () => Effect.sync(() => running--)
-      )
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* pass(3_000)
-      assert.strictEqual(checks, 3)
-      yield* open.close
-      yield* publish("ch.1", ["a"])
-      yield* pass(5_000)
-      assert.strictEqual(checks, 3)
-      yield* open.open
-      yield* pass(3_000)
-      assert.isAtLeast(checks, 5)
-      assert.strictEqual(overlaps, 0)
-    }).pipe(Effect.provide(layer(sink(
-      () => exclusive(Effect.as(open.await, Delivery.delivered)),
-      exclusive(Effect.sync(() => void checks++))
-    ))))
-  })
-
-  it.effect("is not asked in a second in which something was delivered, nor between the tries of an item", () => {
-    let checks = 0
-    let fails = false
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      for (let i = 0; i < 5; i++) {
-        yield* publish("ch.1", ["a"])
-        yield* pass(950)
-      }
-      fails = true
-      yield* publish("ch.1", ["a"])
-      yield* pass(5_000)
-      assert.strictEqual(checks, 0)
-    }).pipe(Effect.provide(layer(sink(
-      () => Effect.sync(() => fails ? Delivery.failed([{ index: 0, error: lost }]) : Delivery.delivered),
-      Effect.sync(() => void checks++)
-    ))))
-  })
-
-  it.effect("gets what arrives while it is asked afterwards", () => {
-    const delivered: Array<string> = []
-    const answer = Latch.makeUnsafe()
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* pass(1_000)
-      yield* publish("ch.1", ["a"])
-      yield* settle
-      assert.deepStrictEqual(delivered, [])
-      yield* answer.open
-      yield* until("delivered", () => delivered.length === 1)
-    }).pipe(Effect.provide(layer(sink(
-      (batch) => Effect.sync(() => (delivered.push(...texts(batch)), Delivery.delivered)),
-      answer.await
-    ))))
-  })
-
-  it.effect("shows by a failure that outside is lost though nothing flows, and is opened again", () => {
-    let away = false
-    let opened = 0
-    const delivered: Array<string> = []
-    return Effect.gen(function*() {
-      yield* apply([egress("1")])
-      yield* pass(2_000)
-      assert.strictEqual(yield* stateOf("1"), "Running")
-      away = true
-      yield* pass(1_100)
-      assert.strictEqual(yield* stateOf("1"), "Retrying")
-      assert.deepStrictEqual(yield* statuses, ["1 streamUnhealthy"])
-      yield* publish("ch.1", ["a", "b"])
-      away = false
-      yield* pass(3_000)
-      assert.strictEqual(yield* stateOf("1"), "Running")
-      assert.deepStrictEqual(yield* statuses, ["1 streamHealthy"])
-      assert.deepStrictEqual(delivered, ["a", "b"])
-      assert.strictEqual(opened, 2)
-    }).pipe(Effect.provide(layer({
-      egress: () =>
-        Effect.sync(() => {
-          opened++
-          return Delivery.sink<Fault, never>({
-            idempotent: true,
-            deliver: (batch) => Effect.sync(() => void delivered.push(...texts(batch))),
-            check: Effect.suspend(() => away ? Effect.fail(lost) : Effect.void)
-          })
-        })
-    })))
   })
 })
