@@ -4,7 +4,8 @@ import { Transport, TransportError } from "@kps/transport"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Effect, Fiber, Latch, Random, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { lost, pass, range, sink, steady, texts } from "./sinks.ts"
+import { lost, pass, range, sink, texts } from "./sinks.ts"
+import { steady } from "./steady.ts"
 import {
   alertOf,
   alerts,

@@ -7,6 +7,8 @@ import { TestClock } from "effect/testing"
 import { DeadLetterError, Unavailable } from "../src/DeadLetterError.ts"
 import * as DeadLetters from "../src/DeadLetters.ts"
 import * as RunningStreams from "../src/RunningStreams.ts"
+import { pass } from "./sinks.ts"
+import { steady } from "./steady.ts"
 import {
   alertOf,
   alerts,
@@ -32,9 +34,6 @@ import {
 import * as StoredChannels from "./support/StoredChannels.ts"
 
 type Store = DeadLetters.DeadLetters["Service"]
-
-const steady = Random.Random.of({ nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 })
-const pass = (millis: number) => Effect.repeat(Effect.andThen(TestClock.adjust(50), settle), { times: millis / 50 - 1 })
 
 const refused = new Refused({ message: "nats://u:secret@outside refuses it" })
 const texts = (batch: ReadonlyArray<Delivery.Outgoing>) => batch.map(({ payload }) => text(payload))

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Delivery } from "@kps/connector"
 import * as TransportTest from "@kps/transport/testing/TransportTest"
 import { Effect, Random } from "effect"
-import { lost, pass, poison, sink, steady, texts } from "./sinks.ts"
+import { lost, pass, poison, sink, texts } from "./sinks.ts"
+import { steady } from "./steady.ts"
 import {
   alertOf,
   alerts,

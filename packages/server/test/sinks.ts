@@ -1,6 +1,6 @@
 /** Egress streams of tests: sinks, their failures, and what they were given. */
 import { Delivery } from "@kps/connector"
-import { Effect, Random } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { type Fault, type Hooks, Lost, Poison, settle, text } from "./streams.ts"
 
@@ -18,8 +18,6 @@ export const sink = (
       Delivery.sinkPartial<Fault, never>({ idempotent: false, deliver, ...(check === undefined ? {} : { check }) })
     )
 })
-
-export const steady = Random.Random.of({ nextIntUnsafe: () => 0, nextDoubleUnsafe: () => 0.5 })
 
 export const pass = (millis: number) =>
   Effect.repeat(Effect.andThen(TestClock.adjust(50), settle), { times: millis / 50 - 1 })
