@@ -5,13 +5,7 @@
  */
 import { Lease, Sessions } from "@kps/server"
 import * as JetStreamBuckets from "@kps/server/JetStreamBuckets"
-import {
-  JetStreamTransport,
-  type NatsConnection,
-  NatsTransport,
-  type Transport,
-  type TransportError
-} from "@kps/transport"
+import { JetStreamTransport, type NatsConnection, NatsTransport, Transport, type TransportError } from "@kps/transport"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -130,13 +124,22 @@ const ensure = Effect.fnUntraced(function*(
 
 const retries = Schedule.spaced("1 second")
 
-const layerDomain = (name: string): Layer.Layer<ServiceDomain, DocumentError, Documents.Documents> =>
+const layerDomain = (
+  name: string
+): Layer.Layer<ServiceDomain, DocumentError, Documents.Documents | Transport.Transport> =>
   Layer.effect(
     ServiceDomain,
-    ensure(name).pipe(
-      Effect.tapError((error) => error.isRetryable ? Effect.logWarning(error.message) : Effect.void),
-      Effect.retry({ schedule: retries, while: (error) => error.isRetryable })
-    )
+    Effect.gen(function*() {
+      const { status } = yield* Transport.Transport
+      const tell = (error: DocumentError) =>
+        Effect.flatMap(status, ({ _tag }) =>
+          // that a broker is away, and which one, is told by the transport: once when it goes, and when it is back
+          _tag === "Connected" && error.isRetryable ? Effect.logWarning(error.message) : Effect.void)
+      return yield* ensure(name).pipe(
+        Effect.tapError(tell),
+        Effect.retry({ schedule: retries, while: (error) => error.isRetryable })
+      )
+    })
   )
 
 const operatorRoutes = HttpApiBuilder.layer(OperatorApi, { openapiPath: "/kps/v1/openapi.json" }).pipe(

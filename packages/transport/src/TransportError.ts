@@ -47,10 +47,13 @@ export class AuthorizationFailed extends Schema.TaggedError<AuthorizationFailed>
   "@kps/transport/TransportError/AuthorizationFailed"
 )("AuthorizationFailed", {
   servers: Schema.Array(Schema.String),
+  /** Who was refused, where that was said by name. */
+  user: Schema.optionalKey(Schema.String),
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    return `credentials refused by ${this.servers.join(", ")}${because(this.cause)}`
+    const who = this.user === undefined ? "" : ` for user ${quoted(this.user)}`
+    return `credentials refused by ${this.servers.join(", ")}${who}${because(this.cause)}`
   }
   get isRetryable(): boolean {
     return true

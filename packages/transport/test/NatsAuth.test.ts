@@ -43,7 +43,10 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("NAT
       assert(status._tag === "Disconnected")
       assert.strictEqual(status.cause.reason._tag, "AuthorizationFailed")
       assert.isTrue(status.cause.isRetryable)
-      assert.match(status.cause.message, /^credentials refused by 127\.0\.0\.1:\d+: .*Authorization Violation/i)
+      assert.match(
+        status.cause.message,
+        /^credentials refused by 127\.0\.0\.1:\d+ for user "[^"]+": .*Authorization Violation/i
+      )
       assert.strictEqual(error.reason._tag, "NotConnected")
       assert.include(error.message, "credentials refused by")
       assert.notInclude(JSON.stringify([status, error, error.stack]), "canary")

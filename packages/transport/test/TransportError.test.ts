@@ -36,6 +36,11 @@ const table: ReadonlyArray<readonly [Module.TransportErrorReason, retryable: boo
     "credentials refused by a:1: 'Authorization Violation'"
   ],
   [
+    new AuthorizationFailed({ servers: ["a:1"], user: "ann", cause: new Error("'Authorization Violation'") }),
+    true,
+    "credentials refused by a:1 for user \"ann\": 'Authorization Violation'"
+  ],
+  [
     new CredentialsUnreadable({ option: "creds", file: "/run/a", problem: "ENOENT" }),
     true,
     "cannot use \"creds\" of \"/run/a\": ENOENT"

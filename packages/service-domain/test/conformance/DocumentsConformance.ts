@@ -35,6 +35,18 @@ export const suite = <E>(name: string, layer: Layer.Layer<Place, E>): void =>
         assert.deepStrictEqual((yield* documents.list("connectorStream")).map(({ id }) => id), ["s-in", "s-out"])
       }))
 
+    it.effect("refuses a value that is none of its kind, though it has the type, and keeps nothing of it", () =>
+      Effect.gen(function*() {
+        const documents = yield* one
+        const reason = yield* reasonOf(documents.create("category", category("")))
+        const { id } = yield* documents.create("category", category("Sound"))
+        const update = yield* reasonOf(documents.update("category", id, category("")))
+
+        assert(reason._tag === "Invalid" && update._tag === "Invalid")
+        assert.deepStrictEqual(reason.violations.map(({ path }) => path), ["name"])
+        assert.deepStrictEqual((yield* documents.list("category")).map(({ value }) => value.name), ["Sound"])
+      }))
+
     it.effect("answers after its own writes, and another process shortly after", () =>
       Effect.gen(function*() {
         const [mine, theirs] = yield* two

@@ -100,6 +100,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const since = now()
     if (greeted._tag === "Success") {
       current = link
+      const before = SubscriptionRef.getUnsafe(status)
       yield* SubscriptionRef.set(clients, Option.some(dialled.client))
       yield* SubscriptionRef.set(status, {
         _tag: "Connected",
@@ -111,7 +112,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       yield* Deferred.succeed(tried, undefined)
       yield* Effect.annotateLogs(Effect.logInfo("connected to the broker"), {
         server: server.name,
-        dataPath: link.path.name
+        dataPath: link.path.name,
+        // the first one, at once, comes after nothing
+        ...(before._tag === "Disconnected" && before.cause !== notYet
+          ? { awayMillis: clock.currentTimeMillisUnsafe() - before.since }
+          : {})
       })
       if (link.pathProblem !== undefined) {
         yield* Effect.annotateLogs(Effect.logWarning("the fast data path is not taken"), {
@@ -128,7 +133,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     const text = Predicate.isError(cause) && cause.message !== "" ? cause.message : "closed by the broker"
     yield* setAway(failureOf([
       new dialling.DialFailed(server, isAuthorization(cause) ? cause : new Error(`connection lost: ${text}`, { cause }))
-    ]))
+    ], options.credentials.user))
     return greeted._tag === "Success" && now() - since >= options.maxReconnectDelayMillis
   })
 
@@ -157,7 +162,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       }
     }
     failures++
-    if (failed.length > 0) yield* setAway(failureOf(failed))
+    if (failed.length > 0) yield* setAway(failureOf(failed, options.credentials.user))
     yield* Deferred.succeed(tried, undefined)
     return server
   })
@@ -211,14 +216,19 @@ const isAuthorization = (cause: unknown): boolean =>
   cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError
 
 /** What a try at several servers came to: what is wrong with credentials is worth more to know than a silent server. */
-const failureOf = (failed: ReadonlyArray<dialling.DialFailed>): TransportError => {
+const failureOf = (failed: ReadonlyArray<dialling.DialFailed>, known?: string): TransportError => {
   const unreadable = failed.map(({ cause }) => cause).find((cause) => cause instanceof CredentialsUnreadable)
   if (unreadable !== undefined) return new TransportError({ reason: unreadable })
   const refused = failed.find(({ cause }) => isAuthorization(cause))
-  const reason = refused === undefined
-    ? new ConnectionFailed({ servers: failed.map(({ server }) => server.name), cause: failed.at(-1)?.cause })
-    : new AuthorizationFailed({ servers: [refused.server.name], cause: refused.cause })
-  return new TransportError({ reason })
+  if (refused === undefined) {
+    const servers = failed.map(({ server }) => server.name)
+    return new TransportError({ reason: new ConnectionFailed({ servers, cause: failed.at(-1)?.cause }) })
+  }
+  const { cause, server: { credentials, name } } = refused
+  const user = credentials?.user ?? known
+  return new TransportError({
+    reason: new AuthorizationFailed({ servers: [name], ...(user === undefined ? {} : { user }), cause })
+  })
 }
 
 /** Breaks a link that gives no sign of life: one that is cut in the middle breaks by itself only after many minutes. */

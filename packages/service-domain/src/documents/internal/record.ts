@@ -6,7 +6,7 @@ import type { Door } from "@kps/resources"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { DocumentError, TooLarge } from "../DocumentError.ts"
+import { DocumentError, Invalid, TooLarge } from "../DocumentError.ts"
 import { doors, isKind, type Kind, type Values } from "../Kind.ts"
 import type { AnyDocument } from "../Snapshot.ts"
 
@@ -28,13 +28,16 @@ export const parseKey = (key: string): Option.Option<{ readonly kind: Kind; read
 /** The most that one document is. */
 const maxBytes = 16_777_216
 
-/** A value that the rules have let through can be encoded. */
+/** Fails with `Invalid` where the value, though it has the type, is none that its kind allows. */
 export const encode = Effect.fnUntraced(function*<K extends Kind>(
   kind: K,
   id: string,
   value: Values[K]
 ): Effect.fn.Return<Uint8Array, DocumentError> {
-  const document = yield* Effect.orDie(doors[kind].encode(value))
+  const document = yield* Effect.mapError(
+    doors[kind].encode(value),
+    ({ subject, violations }) => new DocumentError({ reason: new Invalid({ subject, violations }) })
+  )
   const bytes = new TextEncoder().encode(JSON.stringify({ version, document }))
   const { byteLength } = bytes
   return byteLength <= maxBytes
