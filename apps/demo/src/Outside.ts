@@ -1,9 +1,9 @@
 /**
  * The outside world: publishes to the subject that the connector reads, receives on the one it writes.
  */
-import { connect, type NatsConnection } from "@nats-io/transport-node"
-import { Clock, Effect, Schema, Stream } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import type { Scope } from "effect"
+import * as Watched from "./Watched.ts"
 
 export const subjectIn = "nats_in"
 export const subjectOut = "nats_out"
@@ -37,23 +37,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Outside, OutsideFailed, Scope.Scope> {
   const clock = yield* Clock.Clock
   const fail = (cause: unknown) => new OutsideFailed({ url, cause })
-  const connection = yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () =>
-        connect({
-          servers: url,
-          name: "demo-outside",
-          maxReconnectAttempts: -1,
-          reconnectTimeWait: 100,
-          reconnectJitter: 50,
-          // a broker that hangs is noticed after 10 seconds
-          pingInterval: 5_000,
-          maxPingOut: 2
-        }),
-      catch: fail
-    }),
-    (connection: NatsConnection) => Effect.promise(() => connection.close())
-  )
+  const { connection, isConnected, maxPayloadBytes } = yield* Watched.make({ url, name: "demo-outside" }, fail)
   const micros = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000n)
   connection.subscribe(subjectOut, {
     callback: (error, message) => {
@@ -61,22 +45,5 @@ export const make = Effect.fnUntraced(function*(
     }
   })
   yield* Effect.tryPromise({ try: () => connection.flush(), catch: fail })
-  let connected = true
-  yield* Stream.fromAsyncIterable(connection.status(), fail).pipe(
-    Stream.runForEach(({ type }) =>
-      Effect.sync(() => {
-        if (type === "disconnect") connected = false
-        if (type === "reconnect") connected = true
-      })
-    ),
-    // the status of a connection has no end but its close, and then nobody asks any more
-    Effect.ignore,
-    Effect.forkScoped({ startImmediately: true })
-  )
-  return {
-    isConnected: () => connected,
-    // it knows since it has connected
-    maxPayloadBytes: connection.info!.max_payload,
-    publish: (data) => connection.publish(subjectIn, data)
-  }
+  return { isConnected, maxPayloadBytes, publish: (data) => connection.publish(subjectIn, data) }
 })

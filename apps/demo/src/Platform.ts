@@ -4,8 +4,7 @@
 import { Event, EventHistory, type OperatorViews } from "@kps/service-domain"
 import { Api } from "@kps/service-domain/Api"
 import { OperatorApi } from "@kps/service-domain/OperatorApi"
-import { connect, type NatsConnection } from "@nats-io/transport-node"
-import { Clock, Console, Effect, Schedule, Schema, Stream } from "effect"
+import { Clock, Console, Effect, Schedule, Schema } from "effect"
 import type { Scope } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
@@ -13,6 +12,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { LocalKps } from "./LocalKps.ts"
 import * as Report from "./Report.ts"
+import * as Watched from "./Watched.ts"
 
 /** How often it is asked, and how often while something does not run. */
 const askEvery = "1 second"
@@ -96,37 +96,6 @@ const readPid = (folder: string): number | undefined => {
   const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0
   return pid > 0 ? pid : undefined
 }
-
-/** A connection that says whether the broker is there. */
-const watched = Effect.fnUntraced(function*(url: string) {
-  const fail = (cause: unknown) => new PlatformFailed({ problem: `cannot connect to ${url}: ${String(cause)}` })
-  const connection = yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () =>
-        connect({
-          servers: url,
-          name: "demo-watch",
-          maxReconnectAttempts: -1,
-          reconnectTimeWait: 100,
-          pingInterval: 5_000
-        }),
-      catch: fail
-    }),
-    (connection: NatsConnection) => Effect.promise(() => connection.close())
-  )
-  let connected = true
-  yield* Stream.fromAsyncIterable(connection.status(), fail).pipe(
-    Stream.runForEach(({ type }) =>
-      Effect.sync(() => {
-        if (type === "disconnect") connected = false
-        if (type === "reconnect") connected = true
-      })
-    ),
-    Effect.orDie,
-    Effect.forkScoped
-  )
-  return { isConnected: () => connected, maxPayloadBytes: connection.info?.max_payload ?? 0 }
-})
 
 const clientsOf = ({ token, url }: LocalKps) => {
   const options = { baseUrl: url, transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token)) }
@@ -218,7 +187,11 @@ export const start = Effect.fnUntraced(function*(
   )
 
   const brokerPort = Number(new URL(first.broker.url).port)
-  const { isConnected, maxPayloadBytes } = yield* watched(first.broker.url)
+  const { url } = first.broker
+  const { isConnected, maxPayloadBytes } = yield* Watched.make(
+    { url, name: "demo-watch" },
+    (cause) => new PlatformFailed({ problem: `cannot connect to ${url}: ${String(cause)}` })
+  )
   let brokerPid: number | undefined
   const tellBroker = Effect.suspend(() => {
     const pid = isConnected() ? readPid(kps.brokerFolder) : undefined
