@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as KpsProcess from "./support/KpsProcess.ts"
 
@@ -71,6 +71,28 @@ layer(kps, { excludeTestServices: true, timeout: "60 seconds" })("contexts", (it
       assert.match(bad.err, /contexts\.json" is no file of contexts: mend or remove it/)
       assert.notInclude(bad.err, "s3cret")
     }), patience)
+
+  it.effect(
+    "are not lost when several are taken away at once, and are in the home folder where KPS_HOME is empty",
+    () =>
+      Effect.gen(function*() {
+        const { env, folder, runWith } = yield* Kps
+        const run = runWith({ ...env, KPS_HOME: "" })
+        mkdirSync(join(folder, ".kps"), { recursive: true })
+        const file = join(folder, ".kps", "contexts.json")
+        const names = ["a", "b", "c", "d", "kept"]
+        const contexts = Object.fromEntries(names.map((name) => [name, { url: nowhere, token: "s3cret-token" }]))
+        writeFileSync(file, JSON.stringify({ contexts }), { mode: 0o600 })
+
+        const gone = yield* Effect.forEach(["a", "b", "c", "d"], (name) => run("config", "delete-context", name), {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual(gone.map(({ code, err }) => [code, err]), gone.map(() => [0, ""]))
+        assert.deepStrictEqual(Object.keys(JSON.parse(readFileSync(file, "utf8")).contexts), ["kept"])
+        assert.deepStrictEqual(readdirSync(join(folder, ".kps")), ["contexts.json"])
+      }),
+    patience
+  )
 
   it.effect("are not made of a login that fails", () =>
     Effect.gen(function*() {

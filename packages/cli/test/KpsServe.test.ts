@@ -2,7 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Context, Effect, Layer } from "effect"
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import * as KpsProcess from "./support/KpsProcess.ts"
@@ -104,6 +104,30 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("kps
         assert.strictEqual(code, 2)
         assert.include(err, `kps: cannot listen on 127.0.0.1:${port[0]}: `)
         assert.match(err, /--port 0 takes a free port/)
+      }), patience)
+
+    it.effect("has its data folder alone, until it has ended or was killed", () =>
+      Effect.gen(function*() {
+        const kps = yield* Kps
+        const args = ["serve", "--port", "0", "--data", "alone"]
+        const first = yield* KpsServer.start(kps, args)
+        yield* first.said(/context "local" leads to it/)
+        const token = readFileSync(join(kps.folder, "alone", "token"), "utf8")
+        const second = yield* kps.run(...args)
+        assert.deepStrictEqual([second.code, second.out], [2, ""])
+        assert.include(
+          second.err,
+          `kps: cannot keep data in ${
+            JSON.stringify(join(kps.folder, "alone"))
+          }: another service domain has it, process ${first.pid}\n`
+        )
+        assert.match(second.err, /take another folder with --data/)
+
+        yield* first.end("SIGKILL")
+        const third = yield* KpsServer.start(kps, args)
+        yield* third.said(/context "local" leads to it/)
+        assert.strictEqual(readFileSync(join(kps.folder, "alone", "token"), "utf8"), token)
+        assert.strictEqual(statSync(join(kps.folder, "alone", "token")).mode & 0o777, 0o600)
       }), patience)
 
     it.effect("does not go on over documents that are damaged, until it is told to", () =>

@@ -3,12 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as FileLock from "@kps/service-domain/FileLock"
 import * as PrivateFile from "@kps/service-domain/PrivateFile"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { homedir } from "node:os"
 
@@ -66,14 +68,14 @@ export class BadContext extends Schema.TaggedError<BadContext>("@kps/cli/domain/
 const Json = Schema.fromJsonString(Contexts)
 
 /**
- * Where the file is: `contexts.json` in `KPS_HOME`, or in `.kps` of the home folder.
+ * Where the file is: `contexts.json` in `KPS_HOME`, or in `.kps` of the home folder where that is not set, or empty.
  *
  * @category reading
  * @since 0.1.0
  */
 export const file = Effect.gen(function*() {
   const path = yield* Path.Path
-  const home = yield* Config.option(Config.String("KPS_HOME"))
+  const home = Option.filter(yield* Config.option(Config.String("KPS_HOME")), (home) => home !== "")
   return path.join(Option.getOrElse(home, () => path.join(homedir(), ".kps")), "contexts.json")
 })
 
@@ -98,21 +100,31 @@ export const read = Effect.gen(function*() {
   )
 })
 
-/**
- * Puts a file in the place of the one that is there, for its owner alone.
- *
- * @category writing
- * @since 0.1.0
- */
-export const write = Effect.fnUntraced(function*(contexts: Contexts) {
-  const path = yield* Path.Path
-  const at = yield* file
+const write = Effect.fnUntraced(function*(at: string, contexts: Contexts) {
   const text = yield* Effect.orDie(Schema.encodeEffect(Json)(contexts))
-  yield* PrivateFile.makeFolder(path.dirname(at)).pipe(
-    Effect.andThen(PrivateFile.write(at, `${text}\n`)),
-    Effect.mapError(({ message }) => new BadContext({ problem: message }))
-  )
+  yield* PrivateFile.write(at, `${text}\n`)
 })
+
+/** Others write it for a moment each. */
+const patience = Schedule.spaced("20 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))
+
+/**
+ * Puts a file in the place of the one that is there, for its owner alone: of several processes that change it, each changes
+ * what the one before has written.
+ */
+const change = (to: (now: Contexts) => Effect.Effect<Contexts, BadContext>) =>
+  Effect.gen(function*() {
+    const path = yield* Path.Path
+    const at = yield* file
+    yield* PrivateFile.makeFolder(path.dirname(at))
+    yield* FileLock.take(`${at}.lock`).pipe(
+      Effect.retry({ schedule: patience, while: ({ _tag }) => _tag === "Locked" })
+    )
+    yield* write(at, yield* Effect.flatMap(read, to))
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag(["FileFailed", "Locked"], ({ message }) => Effect.fail(new BadContext({ problem: message })))
+  )
 
 /**
  * Adds a context, or replaces the one of that name, and makes it the current one.
@@ -120,10 +132,8 @@ export const write = Effect.fnUntraced(function*(contexts: Contexts) {
  * @category writing
  * @since 0.1.0
  */
-export const put = Effect.fnUntraced(function*(name: string, entry: Entry) {
-  const { contexts } = yield* read
-  yield* write({ current: name, contexts: { ...contexts, [name]: entry } })
-})
+export const put = (name: string, entry: Entry) =>
+  change(({ contexts }) => Effect.succeed({ current: name, contexts: { ...contexts, [name]: entry } }))
 
 const missing = (name: string, contexts: Contexts["contexts"]) => {
   const known = Object.keys(contexts)
@@ -132,17 +142,18 @@ const missing = (name: string, contexts: Contexts["contexts"]) => {
   })
 }
 
+const find = (name: string, { contexts }: Contexts) => {
+  const entry = Object.hasOwn(contexts, name) ? contexts[name] : undefined
+  return entry === undefined ? Effect.fail(missing(name, contexts)) : Effect.succeed(entry)
+}
+
 /**
  * The context of that name.
  *
  * @category reading
  * @since 0.1.0
  */
-export const get = Effect.fnUntraced(function*(name: string) {
-  const { contexts } = yield* read
-  const entry = Object.hasOwn(contexts, name) ? contexts[name] : undefined
-  return entry ?? (yield* missing(name, contexts))
-})
+export const get = (name: string) => Effect.flatMap(read, (contexts) => find(name, contexts))
 
 /**
  * Makes a context the current one.
@@ -150,11 +161,8 @@ export const get = Effect.fnUntraced(function*(name: string) {
  * @category writing
  * @since 0.1.0
  */
-export const use = Effect.fnUntraced(function*(name: string) {
-  yield* get(name)
-  const { contexts } = yield* read
-  yield* write({ current: name, contexts })
-})
+export const use = (name: string) =>
+  change((now) => Effect.as(find(name, now), { current: name, contexts: now.contexts }))
 
 /**
  * Takes a context away.
@@ -162,9 +170,10 @@ export const use = Effect.fnUntraced(function*(name: string) {
  * @category writing
  * @since 0.1.0
  */
-export const remove = Effect.fnUntraced(function*(name: string) {
-  yield* get(name)
-  const { contexts, current } = yield* read
-  const { [name]: _, ...rest } = contexts
-  yield* write({ ...(current === undefined || current === name ? {} : { current }), contexts: rest })
-})
+export const remove = (name: string) =>
+  change((now) =>
+    Effect.map(find(name, now), () => {
+      const { [name]: _, ...contexts } = now.contexts
+      return { ...(now.current === undefined || now.current === name ? {} : { current: now.current }), contexts }
+    })
+  )

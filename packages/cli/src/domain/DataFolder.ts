@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { PrivateFile } from "@kps/service-domain"
+import { FileLock, PrivateFile } from "@kps/service-domain"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Path from "effect/Path"
@@ -20,8 +20,8 @@ const tokenOf = Effect.fnUntraced(function*(file: string) {
 })
 
 /**
- * Makes the folder where it is not there, and gives the token of who may do everything. Fails where it is no folder, or
- * takes no files.
+ * Makes the folder where it is not there, has it alone until the scope is closed, and gives the token of who may do
+ * everything. Fails where it is no folder, takes no files, or another process has it.
  *
  * @category opening
  * @since 0.1.0
@@ -30,6 +30,14 @@ export const open = Effect.fnUntraced(function*(folder: string) {
   const path = yield* Path.Path
   return yield* Effect.gen(function*() {
     yield* PrivateFile.makeFolder(folder)
+    yield* FileLock.take(path.join(folder, "lock"))
     return { token: yield* tokenOf(path.join(folder, "token")) }
-  }).pipe(Effect.mapError(({ problem }) => new UnusableFolder({ folder, problem })))
+  }).pipe(
+    Effect.mapError((error) =>
+      new UnusableFolder({
+        folder,
+        problem: error._tag === "Locked" ? `another service domain has it, process ${error.pid}` : error.problem
+      })
+    )
+  )
 })
