@@ -84,6 +84,9 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
+/** nats-server 2.9 may have delivered a little more than it says. Of what was not delivered nothing is asked again. */
+const beyond = 10
+
 /** So many numbers are asked for one by one at most. */
 const mostRecalled = 100_000
 
@@ -97,17 +100,23 @@ export const recall = Effect.fnUntraced(function*(
   { ack_floor: floor, delivered, name, num_ack_pending: pending, stream_name: stream }: ConsumerInfo
 ): Effect.fn.Return<void, JetStreamError> {
   if (pending === 0) return
-  const [first, last] = [floor.stream_seq + 1, delivered.stream_seq]
+  const [first, last] = [floor.stream_seq + 1, delivered.stream_seq + beyond]
   if (last - first >= mostRecalled) {
     return yield* Effect.logWarning("what another reader held comes when its lease is over, behind what is newer").pipe(
       Effect.annotateLogs({ broker, stream, consumer: name, pending })
     )
   }
   const subject = (sequence: number) => `$JS.ACK.${stream}.${name}.1.${sequence}.${delivered.consumer_seq}.0.0`
-  for (let sequence = first; sequence < last; sequence++) {
-    if (!client.isClosed()) client.publish(subject(sequence), "-NAK")
-    if (sequence % 1_000 === 0) yield* Effect.yieldNow
-  }
+  const say = Effect.fnUntraced(function*(what: string) {
+    for (let sequence = first; sequence < last; sequence++) {
+      if (!client.isClosed()) client.publish(subject(sequence), what)
+      if (sequence % 1_000 === 0) yield* Effect.yieldNow
+    }
+  })
+  // The broker may have found out by itself that it could not deliver the newest ones, and have them first in its queue:
+  // what is to come later leaves the queue.
+  yield* say("-NAK {\"delay\": 5000000000}")
+  yield* say("-NAK")
   // its answer says that all of them are done
   yield* Effect.tryPromise({
     try: () => client.request(subject(last), "-NAK", { timeout: 3_000 }),
