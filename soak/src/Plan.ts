@@ -53,6 +53,19 @@ export const kill = (promised: "at-least-once" | "effectively-once", seed: numbe
       }))
   )
 
+/** The connector is killed when it has delivered what the broker does not know of: it comes again. */
+export const killUnheard = (promised: "at-least-once" | "effectively-once", seed: number): Effect.Effect<Plan> =>
+  seeded(
+    seed,
+    Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
+      make({
+        name: `SIGKILL before the broker hears what was delivered, ${promised}`,
+        promised,
+        seed,
+        faults: [{ at, fault: Fault.KillUnheard() }]
+      }))
+  )
+
 /** The broker is away for a time that is longer or shorter than its duplicate window. */
 export const outage = (options: {
   readonly promised: "at-least-once" | "effectively-once"
@@ -130,7 +143,7 @@ export const mixed = (promised: "at-least-once" | "effectively-once", seed: numb
         const millis = yield* Random.nextIntBetween(50, 1_500)
         const fault = yield* Random.choice([
           Fault.Kill(),
-          Fault.Kill(),
+          Fault.KillUnheard(),
           Fault.Stop({ millis: millis * 2 }),
           Fault.KillBroker({ millis }),
           Fault.StopBroker({ millis }),

@@ -15,6 +15,8 @@ interface Side {
 export type Fault = Data.TaggedEnum<{
   /** The connector that gives is killed, and started again. */
   Kill: {}
+  /** The same when it has delivered something, and nothing that it says since is heard. */
+  KillUnheard: {}
   /** The connector that gives is stopped, and goes on after a time. */
   Stop: { readonly millis: number }
   /** What the writer says is held and it is stopped; both go on when its successor has written. */
@@ -40,6 +42,7 @@ export const Fault = Data.taggedEnum<Fault>()
 export const onOutside = (fault: Fault): Fault => {
   switch (fault._tag) {
     case "Kill":
+    case "KillUnheard":
     case "Stop":
     case "StopWriter":
     case "LoseDisk":
@@ -78,6 +81,27 @@ const kill = Effect.fnUntraced(function*(world: World) {
     if (unacknowledged > 0 || tries === mostTries) return unacknowledged
     const before = world.ends.progress()
     yield* until("more records after a kill", () => world.ends.progress() > before)
+  }
+})
+
+const killUnheard = Effect.fnUntraced(function*(world: World) {
+  for (let tries = 1;; tries++) {
+    const child = world.giver()
+    const delivered = Effect.map(world.ends.look, () => world.ends.delivered().length)
+    yield* child.proxy.hold("questions")
+    const before = yield* delivered
+    // what was on its way to the sink arrives
+    yield* Effect.sleep("30 millis")
+    if ((yield* delivered) === before && tries < mostTries) {
+      yield* child.proxy.release
+      yield* Effect.sleep("20 millis")
+      continue
+    }
+    yield* child.kill
+    const unacknowledged = yield* world.unacknowledged
+    yield* child.proxy.forget
+    yield* child.start
+    return unacknowledged
   }
 })
 
@@ -179,6 +203,7 @@ export const inject = Effect.fnUntraced(function*(
   const giver = world.giver()
   const unacknowledged = yield* Fault.$match(fault, {
     Kill: () => kill(world),
+    KillUnheard: () => killUnheard(world),
     StopWriter: () => stopWriter(world),
     Stop: ({ millis }) => during(world, giver.signal("SIGSTOP"), millis, giver.signal("SIGCONT")),
     KillBroker: (its) => {
