@@ -24,6 +24,7 @@ import * as JetStreamEventHistory from "./events/JetStreamEventHistory.ts"
 import * as Operator from "./operator/Operator.ts"
 import type * as Pipeline from "./pipelines/Pipeline.ts"
 import type { ConnectorTargets } from "./reconciler/ConnectorTarget.ts"
+import * as ConsumerCleaner from "./reconciler/ConsumerCleaner.ts"
 import * as PipelineReconciler from "./reconciler/PipelineReconciler.ts"
 import * as ProcessGuard from "./reconciler/ProcessGuard.ts"
 import * as Reconciler from "./reconciler/Reconciler.ts"
@@ -226,7 +227,9 @@ export const layer = (
           grace,
           env: { ...(isOwn ? foreign : {}), NATS_BROKER: url, KPS_TRANSPORT: transport, ...options.env }
         }),
-        PipelineReconciler.layer({ serviceDomain, pipelines: options.pipelines, scrapeInterval })
+        PipelineReconciler.layer({ serviceDomain, pipelines: options.pipelines, scrapeInterval }),
+        // over core NATS there are no consumers
+        transport === "core" ? Layer.empty : ConsumerCleaner.layer()
       )),
       Layer.provide(leases)
     )

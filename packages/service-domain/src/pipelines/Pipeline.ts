@@ -74,6 +74,7 @@ export interface Pipeline {
  * whoever runs the pipeline next. The ids of what comes of a message are made from its place in the input, so what was
  * stored before a crash is not stored again within the outputs' duplicate window. Only messages that are stored after the
  * pipeline ran for the first time come in. Run a pipeline once at a time: two would take the messages from each other.
+ * On the broker of a service domain, one without a document loses its place while it does not run.
  *
  * Otherwise delivery is at most once: what is on its way when a process or the connection ends is lost, and while the
  * outputs take nothing, what comes is kept within the bounds of the subscription, and dropped and counted beyond.

@@ -63,9 +63,17 @@ export const equals = (self: PipelineDescription, that: PipelineDescription): bo
 export const channelOf = (id: string): Channel.ChannelName => Channel.ChannelName.make(`kps.pipeline.${token(id)}`)
 
 /**
+ * Begins the names of the durable consumers of pipelines, and of nothing else.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const consumerPrefix = "kps-pipeline-"
+
+/**
  * Name of the durable consumer by which a pipeline reads a channel: `kps-pipeline-<id>`, with the id as in `channelOf`.
  *
  * @category getters
  * @since 0.1.0
  */
-export const consumerOf = (id: string): string => `kps-pipeline-${token(id)}`
+export const consumerOf = (id: string): string => `${consumerPrefix}${token(id)}`

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Placement, Violation } from "@kps/resources"
+import { Violation } from "@kps/resources"
 import { Lease } from "@kps/server"
 import { Transport } from "@kps/transport"
 import * as Clock from "effect/Clock"
@@ -16,16 +16,14 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Documents } from "../documents/Documents.ts"
-import type { Snapshot } from "../documents/Snapshot.ts"
 import { EventHistory } from "../events/EventHistory.ts"
 import * as Pipeline from "../pipelines/Pipeline.ts"
 import * as PipelineDescription from "../pipelines/PipelineDescription.ts"
 import type { LogLine, PipelineReport } from "../pipelines/PipelineReport.ts"
-import * as PipelineResolution from "../pipelines/PipelineResolution.ts"
-import * as DomainPlan from "./DomainPlan.ts"
 import * as EventScraper from "./EventScraper.ts"
 import * as Holding from "./Holding.ts"
 import type { Occurrence } from "./Occurrences.ts"
+import { idOf, type Spec, specsOf } from "./PipelineSpecs.ts"
 import * as Tenants from "./Tenants.ts"
 
 /**
@@ -89,21 +87,11 @@ export class PipelineReconciler extends Context.Service<PipelineReconciler, {
   ) => Effect.Effect<Option.Option<ReadonlyArray<LogLine>>>
 }>()("@kps/service-domain/PipelineReconciler") {}
 
-/** What is to be done about a pipeline, and its project. */
-type Spec =
-  & { readonly projectId: string | undefined }
-  & (
-    | { readonly _tag: "Run"; readonly description: PipelineDescription.PipelineDescription }
-    | { readonly _tag: "Refuse"; readonly refused: PipelineResolution.RefusedPipeline }
-  )
-
 interface Tenant {
   readonly spec: Spec
   readonly sinceMillis: number
   readonly pipeline: Pipeline.Pipeline | undefined
 }
-
-const idOf = (spec: Spec): string => spec._tag === "Run" ? spec.description.id : spec.refused.id
 
 const isSame = (running: Spec, wanted: Spec): boolean =>
   running._tag === "Run" && wanted._tag === "Run"
@@ -112,33 +100,6 @@ const isSame = (running: Spec, wanted: Spec): boolean =>
 
 const causeOf = (spec: Spec): string | undefined =>
   spec._tag === "Refuse" ? spec.refused.violations.map(Violation.text).join("; ") : undefined
-
-/** What is to be done about the pipelines of a service domain. */
-const specsOf = (snapshot: Snapshot, serviceDomain: string): ReadonlyMap<string, Spec> => {
-  const domain = snapshot.get("serviceDomain", serviceDomain)
-  if (Option.isNone(domain)) return new Map()
-  const isHere = (projectId: string | undefined) =>
-    projectId === undefined || Option.exists(
-      snapshot.get("project", projectId),
-      ({ value }) => Placement.ofProject(value, [domain.value.value]).length > 0
-    )
-  const pipelines = snapshot.list("dataPipeline").filter(({ value }) => isHere(value.projectId))
-  const projects = new Map(pipelines.map(({ id, value }) => [id, value.projectId]))
-  const { pipelines: descriptions, refused } = PipelineResolution.resolve({
-    pipelines: pipelines.map(({ value }) => value),
-    functions: snapshot.values("function"),
-    categories: snapshot.values("category"),
-    streams: DomainPlan.make(snapshot, serviceDomain).streams
-  })
-  const specs = new Map<string, Spec>()
-  for (const description of descriptions) {
-    specs.set(description.id, { _tag: "Run", description, projectId: projects.get(description.id) })
-  }
-  for (const one of refused) {
-    specs.set(one.id, { _tag: "Refuse", refused: one, projectId: projects.get(one.id) })
-  }
-  return new Map(pipelines.flatMap(({ id }) => specs.has(id) ? [[id, specs.get(id)!] as const] : []))
-}
 
 /** Alerts that are raised here, and not by the pipeline. */
 const own = new Set(["pipelineRefused"])
