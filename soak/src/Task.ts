@@ -41,7 +41,8 @@ export const defaults: Amounts = { runs: 200, exact: 50, seeds: 5_000, days: 2, 
 
 type Promised = "at-least-once" | "effectively-once"
 
-const chunk = 25
+/** Seeds of one process: enough that its start is not most of it, few enough to be done again. */
+const chunk = 50
 
 type PlanOf = (seed: number) => Effect.Effect<Plan.Plan>
 

@@ -60,7 +60,7 @@ describe.skipIf(binary() === undefined)(suiteName("the soak command"), () => {
 
   it.live("goes on where it was interrupted, and sums up all of it", () =>
     Effect.gen(function*() {
-      const args = [...few, "--seeds", "30", "--state", "some.json"]
+      const args = [...few, "--seeds", "60", "--state", "some.json"]
       const first = yield* soak(args, (text, stop) => text.includes("1 of 2") && stop())
       const state: { readonly outcomes: ReadonlyArray<unknown> } = JSON.parse(
         readFileSync(join(built.folder, "some.json"), "utf8")
@@ -70,6 +70,6 @@ describe.skipIf(binary() === undefined)(suiteName("the soak command"), () => {
       assert.notStrictEqual(first.code, 0)
       assert.isAtLeast(state.outcomes.length, 1)
       assert.include(second.err, `soak: ${state.outcomes.length} of 2 are done already`)
-      assert.match(second.out, /simulated minutes with everything at once: 30 runs/)
+      assert.match(second.out, /simulated minutes with everything at once: 60 runs/)
     }), 300_000)
 })

@@ -22,6 +22,9 @@ const maxLength = 200
  */
 export const make = (kind: string, ...ids: ReadonlyArray<string>): string => [kind, ...ids.map(token)].join(".")
 
+/** What is kept as it is. */
+const plain = /^[\w-]{1,200}$/
+
 /**
  * One token of a key.
  *
@@ -29,6 +32,7 @@ export const make = (kind: string, ...ids: ReadonlyArray<string>): string => [ki
  * @since 0.1.0
  */
 export const token = (id: string): string => {
+  if (plain.test(id)) return id
   if (id === "") return "="
   const encoded = encodeURIComponent(id.toWellFormed())
     .replaceAll(/[!'()*.~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -2,7 +2,7 @@
  * One process of the simulation, as the network sees it: it can be cut off, paused, and dead. What it said before goes on
  * its way all the same.
  */
-import { Deferred, Effect, Latch, Random } from "effect"
+import { Clock, Effect, Fiber, Latch, Random } from "effect"
 
 /** How long a message takes from one machine to another, in milliseconds: now and then much longer. */
 const latency = Effect.map(
@@ -10,14 +10,29 @@ const latency = Effect.map(
   (random) => random < 0.995 ? 1 + Math.floor(random * 10) : 200 + Math.floor((random - 0.995) * 2_000_000)
 )
 
+const onTheWay = Effect.flatMap(latency, Effect.sleep)
+
 export class Machine {
   readonly name: string
+  /** What it sleeps by: what ends while it is paused is noticed when it goes on, and never when it is dead. */
+  readonly clock: Clock.Clock
+  private readonly world: Clock.Clock
   private readonly awake = Latch.makeUnsafe(true)
   private dead = false
   private stopsNext = false
 
-  constructor(name: string) {
+  constructor(name: string, world: Clock.Clock) {
     this.name = name
+    this.world = world
+    this.clock = {
+      currentTimeMillisUnsafe: () => world.currentTimeMillisUnsafe(),
+      currentTimeNanosUnsafe: () => world.currentTimeNanosUnsafe(),
+      monotonicTimeNanosUnsafe: () => world.monotonicTimeNanosUnsafe(),
+      currentTimeMillis: world.currentTimeMillis,
+      currentTimeNanos: world.currentTimeNanos,
+      monotonicTimeNanos: world.monotonicTimeNanos,
+      sleep: (duration) => Effect.andThen(world.sleep(duration), this.alive)
+    }
   }
 
   /** Nothing of it can be heard of from now on, and it hears nothing. */
@@ -61,18 +76,15 @@ export class Machine {
    * it would think of it by then: it had made up its mind before.
    */
   ask<A, E>(act: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.gen({ self: this }, function*() {
-      const answer = Deferred.makeUnsafe<A, E>()
-      yield* Effect.forkDetach(Effect.gen({ self: this }, function*() {
-        yield* this.alive
-        yield* Effect.sleep(yield* latency)
-        const exit = yield* Effect.exit(act)
-        yield* Effect.sleep(yield* latency)
-        Deferred.doneUnsafe(answer, exit)
-      }))
-      const exit = yield* Effect.exit(Deferred.await(answer))
-      yield* this.alive
-      return yield* exit
-    })
+    const asked = this.alive.pipe(
+      Effect.andThen(onTheWay),
+      Effect.andThen(Effect.exit(act)),
+      Effect.tap(onTheWay),
+      Effect.provideService(Clock.Clock, this.world)
+    )
+    return Effect.forkDetach(asked, { startImmediately: true }).pipe(
+      Effect.flatMap(Fiber.join),
+      Effect.flatMap((exit) => Effect.andThen(this.alive, exit))
+    )
   }
 }

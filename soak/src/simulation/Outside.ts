@@ -33,8 +33,8 @@ export interface Delivered {
 /** What outlives every process of the connector. */
 export class Outside {
   readonly count: number
-  /** In seconds. */
-  readonly pace: number
+  /** A source gives what it has next after at most so many seconds. */
+  pace: number
   readonly acknowledged = new Set<number>()
   readonly delivered: Record<Kind, Array<Delivered>> = { spool: [], log: [] }
   /** The highest that a source has given. */

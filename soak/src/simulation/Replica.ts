@@ -1,7 +1,7 @@
 /** One process of the simulated connector: all of the server but its listener. It can be killed and started again. */
 import { Events } from "@kps/events"
 import { Bucket, ConnectorServer, DeadLetters, SharedState } from "@kps/server"
-import { Effect, Exit, Layer, References, Scope } from "effect"
+import { Clock, Effect, Exit, Layer, References, Scope } from "effect"
 import * as Mutant from "../connector/Mutant.ts"
 import type { Broker } from "./Broker.ts"
 import type { Scale } from "./History.ts"
@@ -63,12 +63,13 @@ export class Replica {
   }
 
   /** Starts a process, unless it runs. */
-  readonly start: Effect.Effect<void> = Effect.suspend(() => {
+  readonly start: Effect.Effect<void> = Effect.clockWith((clock) => {
     if (this.life !== undefined) return Effect.void
-    const machine = new Machine(`${this.name}.${++this.lives}`)
+    const machine = new Machine(`${this.name}.${++this.lives}`, clock)
     const scope = Scope.makeUnsafe()
     this.life = { machine, scope }
-    return Effect.asVoid(Effect.forkDetach(Layer.buildWithScope(server(machine, this.surroundings), scope)))
+    const build = Layer.buildWithScope(server(machine, this.surroundings), scope)
+    return Effect.asVoid(Effect.forkDetach(Effect.provideService(build, Clock.Clock, machine.clock)))
   })
 
   /** From now on nothing of it is heard of. What is left of it in this program is cleared away. */
@@ -77,7 +78,8 @@ export class Replica {
     if (life === undefined) return Effect.void
     this.life = undefined
     life.machine.die()
-    return Effect.asVoid(Effect.forkDetach(Scope.close(life.scope, Exit.void)))
+    const end = Scope.close(life.scope, Exit.void)
+    return Effect.asVoid(Effect.forkDetach(Effect.provideService(end, Clock.Clock, life.machine.clock)))
   })
 
   pause(whenPublishing: boolean): void {

@@ -11,15 +11,20 @@ export const make = (
 ): Bucket.Buckets["Service"] => {
   const through = (bucket: Bucket.Bucket): Bucket.Bucket => {
     const reach = <A>(key: string, operation: string, act: Effect.Effect<A, StateError.StateError>) => {
-      const unavailable = new StateError.StateError({
-        reason: new StateError.Unavailable({
-          operation,
-          bucket: bucket.name,
-          key,
-          cause: new Error("the broker is away")
-        })
-      })
-      const unlessAway = Effect.suspend(() => broker.isAway ? Effect.fail(unavailable) : Effect.void)
+      const unlessAway = Effect.suspend(() =>
+        broker.isAway
+          ? Effect.fail(
+            new StateError.StateError({
+              reason: new StateError.Unavailable({
+                operation,
+                bucket: bucket.name,
+                key,
+                cause: new Error("the broker is away")
+              })
+            })
+          )
+          : Effect.void
+      )
       return unlessAway.pipe(
         Effect.andThen(machine.ask(Effect.andThen(unlessAway, act))),
         // an answer that is lost leaves open what was done

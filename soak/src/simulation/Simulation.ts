@@ -11,6 +11,7 @@ import { Broker } from "./Broker.ts"
 import * as History from "./History.ts"
 import * as Outside from "./Outside.ts"
 import { instance, Replica } from "./Replica.ts"
+import * as SimulatedClock from "./SimulatedClock.ts"
 
 export interface Options {
   readonly seed: number
@@ -130,6 +131,8 @@ const simulate = Effect.fnUntraced(function*(
   yield* TestClock.adjust(`${seconds - now} seconds`)
   broker.comeBack()
   outside.busy = false
+  // nothing happens to what the sources have still to give: the sooner it is over, the better
+  outside.pace = Math.min(scale.pace, 0.3)
   for (const replica of replicas) {
     replica.resume()
     yield* replica.start
@@ -200,7 +203,7 @@ export const run = (options: Options): Effect.Effect<Report> =>
   simulate(options).pipe(
     Random.withSeed(options.seed),
     Effect.provide([Bucket.layerMemory, Transport.layerMemory]),
-    Effect.provide(TestClock.layer({ warningDelay: "1 hour" })),
+    Effect.provide(SimulatedClock.layer),
     Effect.scoped
   )
 
