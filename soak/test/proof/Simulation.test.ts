@@ -42,7 +42,8 @@ describe("the simulation", () => {
 
 /** Where a rule matters most, with time in between for something to flow. */
 const long: History.Scale = { ...History.minute, every: 40, seconds: 120, count: 120 }
-const kills: History.Scale = { ...long, troubles: ["Kill"], longest: 5 }
+// few kills come when something was delivered and nobody has heard of it: in so long there are some
+const kills: History.Scale = { ...long, seconds: 600, count: 600, troubles: ["Kill"], longest: 5 }
 // of the pauses, few begin in the middle of a write
 const pauses: History.Scale = {
   ...long,
