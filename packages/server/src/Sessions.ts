@@ -19,6 +19,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Bucket, Buckets, type Change, type Entry } from "./Bucket.ts"
 import * as Key from "./Key.ts"
+import * as KnownBucket from "./KnownBucket.ts"
 import { monotonicMillis, Session } from "./Session.ts"
 import { isConflict, type StateError } from "./StateError.ts"
 import * as Stored from "./Stored.ts"
@@ -48,7 +49,8 @@ export interface Options {
  * removing it is a compare-and-set on the revision that it heard of. Whoever comes to life again after that cannot renew.
  *
  * A session that is not there any more though it should be tells that all of them are lost, as with the disk of a broker:
- * the next one begins when every other replica has found out, after the time to live.
+ * the next one begins when every other replica has found out, after the time to live. A process that is started meanwhile
+ * knows it too, and waits as long: which bucket had the sessions is remembered in the bucket `desired`.
  *
  * @category services
  * @since 0.1.0
@@ -98,11 +100,15 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Sessions["Service"], never, Buckets | Scope.Scope> {
   const { instance } = options
   const ttl = Math.max(100, Duration.toMillis(Duration.fromInputUnsafe(options.timeToLive ?? "10 seconds")))
-  const bucket = (yield* Buckets).open("leases")
+  const buckets = yield* Buckets
+  const bucket = buckets.open("leases")
+  const beside = buckets.open("desired")
   const clock = yield* Clock.Clock
   const heard = new Map<string, { readonly entry: Entry; readonly atMillis: number }>()
   const waiting = new Map<string, Deferred.Deferred<void>>()
   let current = Deferred.makeUnsafe<Session>()
+  /** Whether the session was lost with those of others, who may not have found out yet. */
+  let vanished = false
 
   const wake = (key: string) => {
     const deferred = waiting.get(key)
@@ -195,12 +201,29 @@ export const make = Effect.fnUntraced(function*(
     return false
   })
 
+  /** Waits until whoever had a session that was lost has found out. Gives the bucket that is there then. */
+  const settled = Effect.gen(function*() {
+    const found = yield* KnownBucket.look(bucket, beside, instance)
+    if (found.isAnother) {
+      yield* Effect.annotateLogs(
+        Effect.logWarning("the leases were lost: none is taken until whoever held one has found out"),
+        { bucket: bucket.name, instance, waitMillis: ttl }
+      )
+    }
+    if (vanished || found.isAnother) yield* Effect.sleep(ttl)
+    yield* found.remember
+    vanished = false
+    return found.created
+  })
+
   const live = Effect.gen(function*() {
+    const created = yield* settled
     const session = new Session(clock, ttl)
     const first = yield* write(session, 0, 0)
-    if (!session.isAlive()) return
+    // Lost again meanwhile: it is waited for anew.
+    if (!session.isAlive() || (yield* bucket.created) !== created) return
     yield* Deferred.succeed(current, session)
-    const vanished = yield* Effect.raceFirst(renew(session, first), Effect.as(session.untilOver, false)).pipe(
+    vanished = yield* Effect.raceFirst(renew(session, first), Effect.as(session.untilOver, false)).pipe(
       Effect.ensuring(Effect.suspend(() => {
         current = Deferred.makeUnsafe()
         session.end()
@@ -208,8 +231,6 @@ export const make = Effect.fnUntraced(function*(
         return Effect.ignore(Effect.timeout(bucket.remove(keyOf(session.id)), Math.min(ttl, 1_000)))
       }))
     )
-    // With the bucket the leases of others are lost, too, who may not have found out.
-    if (vanished) yield* Effect.sleep(ttl)
   })
   // What a first write left of which nothing was heard is taken away when its time has come.
   yield* Effect.forkScoped(Effect.repeat(Effect.ignore(live), Schedule.spaced(Math.min(ttl / 10, 500))))

@@ -172,6 +172,27 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
     }), 30_000)
 
   it.live(
+    "a lease is not had by a process that is started after the leases were lost, while its holder may not know",
+    () =>
+      Effect.gen(function*() {
+        const ttl = 1_500
+        const server = yield* NatsServer.make({ jetstream: true })
+        const look = yield* manager(server.url)
+        const one = yield* leases(yield* connect(server.url), ttl)
+        const held = yield* one.acquire("s")
+        yield* Effect.promise(() => look.streams.delete("KV_kps-leases"))
+        const fresh = yield* leases(yield* connect(server.url), ttl)
+        const both = yield* Effect.timeout(
+          Effect.map(fresh.acquire("s"), () => held.isHeld()),
+          "15 seconds"
+        )
+
+        assert.isFalse(both)
+      }),
+    30_000
+  )
+
+  it.live(
     "a lease is given up by its holder when the broker is away, before anybody else could have it",
     () =>
       Effect.gen(function*() {
