@@ -107,11 +107,14 @@ const killUnheard = Effect.fnUntraced(function*(world: World) {
 
 const stopWriter = Effect.fnUntraced(function*(world: World) {
   const old = world.giver()
-  const before = world.ends.progress()
   yield* old.proxy.hold("questions")
-  // answers still come, so what was given since then is published, and waits on the way
-  yield* until("something of the writer is held", () => world.ends.progress() >= before + 30)
-  yield* Effect.sleep("20 millis")
+  // answers still come, so what is given now is published, and waits on the way
+  yield* Effect.repeat(Effect.delay(old.proxy.asked, "5 millis"), {
+    until: (asked) => asked.some((said) => Buffer.from(said).includes(`HPUB ${world.channel} `))
+  }).pipe(Effect.timeoutOrElse({
+    duration: "60 seconds",
+    orElse: () => Effect.die(new Error("never came: something that the writer publishes"))
+  }))
   yield* old.signal("SIGSTOP")
   const unacknowledged = yield* world.unacknowledged
   const stored = Effect.map(world.broker.stored(world.channel), ({ length }) => length)
