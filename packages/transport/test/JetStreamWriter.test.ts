@@ -199,6 +199,28 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
     60_000
   )
 
+  it.live("opens though the connection breaks while it looks at what is stored", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { jetStream, transport } = yield* jetStreamOf({ servers: [proxy.url] })
+      const look = yield* onlooker(server)
+      yield* transport.publishConfirmed(channel, texts("a", 1))
+      yield* proxy.hold("questions")
+      const opening = yield* Effect.forkScoped(jetStream.writer(channel, { epoch: 1 }))
+      yield* until(
+        "a question",
+        Effect.map(proxy.asked, (asked) => asked.some((said) => Buffer.from(said).includes("$JS.API.")))
+      )
+      yield* proxy.cut
+      yield* disconnected(transport)
+      yield* proxy.forget
+      const writer = yield* Effect.timeout(Fiber.join(opening), "20 seconds")
+      yield* writer.publishConfirmed(texts("b", 1))
+
+      assert.deepStrictEqual(yield* look.textsIn(stream), ["a0", "b0"])
+    }), 30_000)
+
   it.live("stores what it took when its scope is closed, and takes no more", () =>
     Effect.gen(function*() {
       const server = yield* NatsServer.make({ jetstream: true })

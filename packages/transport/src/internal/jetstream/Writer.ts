@@ -397,7 +397,8 @@ export class Writer implements AckTaker {
     if (this.session !== session || this.state === "Failed") return
     this.session = undefined
     this.unknownBefore = Math.max(this.unknownBefore, this.sender.next)
-    if (this.window.length > 0) this.sync()
+    // who waits for the writer to be ready has nothing in the window yet
+    if (this.window.length > 0 || this.waiters.length > 0) this.sync()
     else this.state = "Idle"
   }
 
