@@ -147,6 +147,21 @@ describe("the proxy", () => {
       assert.isAtLeast(one.at - from, 140)
     }))
 
+  it.live("keeps the order of what comes close together, whatever the delay was and is", () =>
+    Effect.gen(function*() {
+      const { one, proxy } = yield* echo
+      const said: Array<string> = []
+      for (let i = 0; i < 300; i++) {
+        yield* proxy.delay([4, 21, 1][Math.floor(i / 10) % 3] ?? 0)
+        said.push(`${i},`)
+        one.socket.write(`${i},`)
+        // each a chunk of its own
+        yield* Effect.sleep(i % 3 === 0 ? "1 millis" : "200 micros")
+      }
+      yield* until("everything", Effect.sync(() => one.text.length >= said.join("").length))
+      assert.strictEqual(one.text, said.join(""))
+    }))
+
   it.live("drops the messages it is told to, whatever chunks they come in, and counts them", () =>
     Effect.gen(function*() {
       const { address } = yield* server

@@ -10,11 +10,10 @@ const Explained = Schema.Array(Schema.Struct({
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Explained))
 
-/** A stream that another replica has just taken over says nothing for a moment. */
+/** A stream that another replica is just taking over is not told of for a moment. */
 const patience = { schedule: Schedule.spaced("500 millis"), times: 40 }
 
-/** The level of each stream, by its id. `kps` is the file of the command. */
-export const levels = (kps: string, { name, port }: Serving): Effect.Effect<ReadonlyMap<string, string>> =>
+const ask = (kps: string, { name, port }: Serving): Effect.Effect<string, unknown> =>
   Effect.tryPromise(() =>
     new Promise<string>((resolve, reject) =>
       execFile(
@@ -25,9 +24,21 @@ export const levels = (kps: string, { name, port }: Serving): Effect.Effect<Read
           error === null ? resolve(stdout) : reject(new Error(`kps explain guarantees: ${stderr}`, { cause: error }))
       )
     )
-  ).pipe(
+  )
+
+/**
+ * The level of each stream, by its id, as soon as all that are asked for are told of; what is told at last when one of
+ * them is not. `kps` is the file of the command.
+ */
+export const levels = (
+  kps: string,
+  serving: Serving,
+  ids: ReadonlyArray<string>
+): Effect.Effect<ReadonlyMap<string, string>> =>
+  ask(kps, serving).pipe(
     Effect.flatMap(decode),
-    Effect.retry(patience),
     Effect.map((streams) => new Map(streams.map(({ guarantee, id }) => [id, guarantee.level]))),
+    Effect.retry(patience),
+    Effect.repeat({ ...patience, until: (told) => ids.every((id) => told.has(id)) }),
     Effect.orDie
   )

@@ -70,7 +70,7 @@ export const make = ({ kps, outside: shared, program }: Options): Subject => ({
       look: arrived.look,
       check: Effect.fnUntraced(function*(serving: Serving) {
         yield* given.look
-        const levels = yield* Explain.levels(kps, serving)
+        const levels = yield* Explain.levels(kps, serving, [ingressId, egressId])
         return [
           // seen by the harness itself: what it compares with has to be right
           ...Ledger.violations(Ledger.account(given.numbers(), given.numbers().length), "effectively-once")

@@ -23,7 +23,7 @@ class Way {
   private readonly isHeld: () => boolean
   private readonly delayMillis: () => number
   private ends = false
-  private dueAt = 0
+  private readonly late: Array<{ readonly act: () => void; readonly dueAt: number }> = []
 
   constructor(from: Socket, to: Socket, isHeld: () => boolean, delayMillis: () => number) {
     this.from = from
@@ -59,17 +59,31 @@ class Way {
     const waiting = forget ? [] : this.waiting
     this.waiting = []
     this.waitingBytes = 0
-    for (const bytes of waiting) this.send(bytes)
-    if (this.ends) this.to.end()
+    for (const bytes of waiting) this.later(() => this.send(bytes), 0)
+    if (this.ends) this.later(() => this.to.end(), 0)
     this.from.resume()
   }
 
-  /** Nothing overtakes what was delayed for longer. */
-  private later(act: () => void): void {
+  /** Nothing overtakes what was delayed for longer: one queue, since timers of different lengths end in any order. */
+  private later(act: () => void, millis = this.delayMillis()): void {
+    const dueAt = performance.now() + millis
+    if (this.late.length === 0 && millis <= 0) return act()
+    this.late.push({ act, dueAt: Math.max(this.late.at(-1)?.dueAt ?? 0, dueAt) })
+    if (this.late.length === 1) this.wake()
+  }
+
+  private wake(): void {
+    const first = this.late[0]
+    if (first !== undefined) setTimeout(this.arrive, Math.ceil(first.dueAt - performance.now()))
+  }
+
+  private readonly arrive = (): void => {
     const now = performance.now()
-    this.dueAt = Math.max(this.dueAt, now + this.delayMillis())
-    if (this.dueAt <= now) act()
-    else setTimeout(act, Math.ceil(this.dueAt - now))
+    for (let next = this.late[0]; next !== undefined && next.dueAt <= now; next = this.late[0]) {
+      next.act()
+      this.late.shift()
+    }
+    this.wake()
   }
 
   private send(bytes: Buffer): void {
