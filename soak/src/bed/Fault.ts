@@ -78,7 +78,9 @@ const kill = Effect.fnUntraced(function*(world: World) {
     yield* child.kill
     const unacknowledged = yield* world.unacknowledged
     yield* child.start
-    if (unacknowledged > 0 || tries === mostTries) return unacknowledged
+    // nothing more comes of a source that has given everything
+    const isLast = tries === mostTries || world.ends.progress() >= world.count
+    if (unacknowledged > 0 || isLast) return unacknowledged
     const before = world.ends.progress()
     yield* until("more records after a kill", () => world.ends.progress() > before)
   }
@@ -173,7 +175,11 @@ const dropAcks = Effect.fnUntraced(function*(world: World, { count, side }: Side
   const before = yield* proxy.dropped
   let left = count
   yield* proxy.drop((_, body) => left > 0 && storedAs(body) !== undefined && left-- > 0)
-  yield* until("acknowledgements to drop", () => left === 0)
+  // of a source that has given everything there may be none
+  yield* until(
+    "acknowledgements to drop",
+    () => left === 0 || (world.ends.progress() >= world.count && world.inFlight() === 0)
+  )
   const unacknowledged = world.inFlight()
   yield* proxy.drop(undefined)
   return Math.min(unacknowledged, (yield* proxy.dropped) - before)

@@ -23,6 +23,8 @@ export interface World {
   readonly children: ReadonlyArray<Child.Child>
   readonly channel: string
   readonly ends: Ends
+  /** How many records the source has. */
+  readonly count: number
   /** Who gave last: the one that runs the ingress. */
   readonly giver: () => Child.Child
   /**
@@ -60,6 +62,7 @@ export const make = Effect.fnUntraced(function*(
     children,
     channel,
     ends,
+    count: setting.count,
     giver: () => {
       const by = ends.giver()
       return children.find(({ replica }) => replica === by) ?? children[0]!

@@ -1,11 +1,12 @@
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { binary, make as natsServer, suiteName } from "@kps/transport/testing/NatsServer"
-import { Effect, Exit, References, Scope } from "effect"
+import { Effect } from "effect"
 import { make as makeBroker } from "../../src/bed/Broker.ts"
 import * as NatsSubject from "../../src/nats/NatsSubject.ts"
 import * as Plan from "../../src/Plan.ts"
 import * as Run from "../../src/Run.ts"
 import { natsBundle } from "../bundle.ts"
+import * as Proofs from "./proofs.ts"
 
 const kill = (promised: "at-least-once" | "effectively-once", seed: number) =>
   Effect.map(Plan.kill(promised, seed), (plan) => Plan.outside(plan))
@@ -25,39 +26,14 @@ const plans: ReadonlyArray<readonly [title: string, plan: Effect.Effect<Plan.Pla
 ]
 
 describe.skipIf(binary() === undefined)(suiteName("the nats-connector, killed and cut off"), () => {
-  const scope = Scope.makeUnsafe()
-  let options: Run.Options | undefined
-
-  const ready = Effect.gen(function*() {
-    // each process that is started listens for the end of this one
-    process.setMaxListeners(100)
+  const { keeps, run } = Proofs.make(Effect.gen(function*() {
     const { connector, kps } = yield* natsBundle
     const outside = yield* natsServer({ jetstream: true })
-    options = {
-      subject: NatsSubject.make({ program: connector, kps, outside }),
-      broker: yield* makeBroker()
-    }
-  })
-  beforeAll(() => Effect.runPromise(Scope.provide(ready, scope)), 120_000)
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-
-  const run = (plan: Plan.Plan) =>
-    Effect.suspend(() => options === undefined ? Effect.die("no bed") : Run.run(plan, options)).pipe(
-      Effect.provideService(References.MinimumLogLevel, "None")
-    )
+    return { subject: NatsSubject.make({ program: connector, kps, outside }), broker: yield* makeBroker() }
+  }))
 
   describe.concurrent("the connector as it is shipped", () => {
-    for (const [title, planned] of plans) {
-      it.live(title, () =>
-        Effect.gen(function*() {
-          const report = yield* Effect.flatMap(planned, run)
-
-          assert.deepStrictEqual(report.violations, [], `${Run.text(report)}\n${report.said}`)
-          for (const { unacknowledged, what } of report.faults) {
-            assert.isAbove(unacknowledged, 0, `${what} does not count: ${Run.text(report)}`)
-          }
-        }), 300_000)
-    }
+    for (const [title, planned] of plans) keeps(title, planned)
   })
 
   describe.concurrent("the harness notices", () => {
@@ -82,7 +58,7 @@ describe.skipIf(binary() === undefined)(suiteName("the nats-connector, killed an
             )
           }
         }),
-      300_000
+      Proofs.patience
     )
   })
 })

@@ -1,12 +1,13 @@
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { binary, suiteName } from "@kps/transport/testing/NatsServer"
-import { Effect, Exit, References, Scope } from "effect"
-import { type Broker, make as makeBroker } from "../../src/bed/Broker.ts"
+import { Effect } from "effect"
+import { make as makeBroker } from "../../src/bed/Broker.ts"
 import type { Mutant } from "../../src/connector/Mutant.ts"
 import * as OwnSubject from "../../src/connector/OwnSubject.ts"
 import * as Plan from "../../src/Plan.ts"
 import * as Run from "../../src/Run.ts"
 import { bundle } from "../bundle.ts"
+import * as Proofs from "./proofs.ts"
 
 const seeds = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
 
@@ -47,36 +48,13 @@ const broken: ReadonlyArray<readonly [Mutant, (seed: number) => Effect.Effect<Pl
 const brokenRuns = 2
 
 describe.skipIf(binary() === undefined)(suiteName("processes that are killed, stopped and cut off"), () => {
-  const scope = Scope.makeUnsafe()
-  let options: Run.Options | undefined
-
-  const ready = Effect.gen(function*() {
-    // each process that is started listens for the end of this one
-    process.setMaxListeners(100)
+  const { keeps, run } = Proofs.make(Effect.gen(function*() {
     const { connector } = yield* bundle
-    const broker: Broker = yield* makeBroker()
-    options = { subject: OwnSubject.make(connector), broker }
-  })
-  beforeAll(() => Effect.runPromise(Scope.provide(ready, scope)), 120_000)
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-
-  const run = (plan: Plan.Plan) =>
-    Effect.suspend(() => options === undefined ? Effect.die("no bed") : Run.run(plan, options)).pipe(
-      Effect.provideService(References.MinimumLogLevel, "None")
-    )
+    return { subject: OwnSubject.make(connector), broker: yield* makeBroker() }
+  }))
 
   describe.concurrent("a connector", () => {
-    for (const [title, planned] of plans) {
-      it.live(title, () =>
-        Effect.gen(function*() {
-          const report = yield* Effect.flatMap(planned, run)
-
-          assert.deepStrictEqual(report.violations, [], `${Run.text(report)}\n${report.said}`)
-          for (const { unacknowledged, what } of report.faults) {
-            assert.isAbove(unacknowledged, 0, `${what} does not count: ${Run.text(report)}`)
-          }
-        }), 300_000)
-    }
+    for (const [title, planned] of plans) keeps(title, planned)
   })
 
   describe.concurrent("the harness notices a connector that", () => {
@@ -91,7 +69,7 @@ describe.skipIf(binary() === undefined)(suiteName("processes that are killed, st
 
           const noticed = reports.filter(({ violations }) => violations.length > 0).length
           assert.isAtLeast(noticed * 2, brokenRuns, reports.map(Run.text).join("\n"))
-        }), 300_000)
+        }), Proofs.patience)
     }
   })
 })

@@ -74,7 +74,7 @@ class Way {
 
   private wake(): void {
     const first = this.late[0]
-    if (first !== undefined) setTimeout(this.arrive, Math.ceil(first.dueAt - performance.now()))
+    if (first !== undefined) setTimeout(this.arrive, Math.max(0, Math.ceil(first.dueAt - performance.now())))
   }
 
   private readonly arrive = (): void => {
