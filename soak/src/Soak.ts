@@ -76,9 +76,10 @@ const makeBed = Effect.gen(function*() {
   return bed
 })
 
-/** Runs with processes wait most of the time; a simulation never does. */
+/** Runs with processes wait most of the time. */
 const processesAtOnce = 2 * cpus().length
-const simulationsAtOnce = Math.max(1, cpus().length - 1)
+/** A simulation never waits: it leaves a core to the runs with processes while there are any. */
+const besideProcesses = Math.max(1, cpus().length - 1)
 
 const work = Effect.fnUntraced(function*(
   tasks: ReadonlyArray<Task.Task>,
@@ -103,11 +104,20 @@ const work = Effect.fnUntraced(function*(
         yield* Console.error(`soak: ${++count} of ${tasks.length}  ${outcome.violations[0] ?? `${task.id}: kept`}`)
       })
     )
-  const lane = (tag: Task.Task["_tag"], concurrency: number) =>
-    Effect.forEach(left.filter(({ _tag }) => _tag === tag), one, { concurrency, discard: true })
-  yield* Effect.all([lane("Processes", processesAtOnce), lane("Simulation", simulationsAtOnce)], {
-    concurrency: "unbounded"
+  const processes = left.filter(({ _tag }) => _tag === "Processes")
+  // every lane takes its next one from here
+  const simulations = left.filter(({ _tag }) => _tag === "Simulation").values()
+  const lane = Effect.gen(function*() {
+    for (const task of simulations) yield* one(task)
   })
+  const simulate = (lanes: number) =>
+    Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: "unbounded", discard: true })
+  yield* Effect.all([
+    simulate(besideProcesses),
+    Effect.forEach(processes, one, { concurrency: processesAtOnce, discard: true }).pipe(
+      Effect.andThen(simulate(cpus().length - besideProcesses))
+    )
+  ], { concurrency: "unbounded" })
   return tasks.length - count
 }, Effect.scoped)
 

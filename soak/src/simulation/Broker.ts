@@ -19,7 +19,13 @@ export class Durable {
     this.floor = after
   }
 
-  /** Up to so many that nobody holds, in order; they are held from now on. */
+  /**
+   * Up to so many that nobody holds, in order; they are held from now on.
+   *
+   * A real broker may give what comes again behind what is newer. Of that the server sees nothing here: its streams are
+   * strict, and the transport's `Consumer` puts what comes again to an exclusive reader in order before it shows it. What
+   * it does for that is held by the tests of the transport, and by the runs with processes.
+   */
   take(kept: ReadonlyArray<Kept>, by: object, most: number, now: number, waitMillis: number): ReadonlyArray<Kept> {
     while (this.acknowledged.has(this.floor + 1)) this.floor++
     const found: Array<Kept> = []
