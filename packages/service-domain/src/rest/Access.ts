@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { createHmac, timingSafeEqual } from "node:crypto"
 
 /**
@@ -31,11 +32,11 @@ export interface Account {
  */
 export interface Options {
   /**
-   * A token that is always good, for tools. What tokens of logins are signed with is made from it, so that they are good
-   * in every process with the same one, and after a restart. At least 16 characters.
+   * A token that is always good, for tools. What tokens of logins are signed with is made from it and the password of the
+   * account, so that they are good in every process with the same ones, and after a restart. At least 16 characters.
    */
   readonly token: Redacted.Redacted
-  /** Who may log in. Default: nobody. */
+  /** Who may log in. The tokens of one that is removed or gets another password are good no more. Default: nobody. */
   readonly accounts?: ReadonlyArray<Account>
   /** How long the token of a login is good. Default: 24 hours. */
   readonly timeToLive?: Duration.Input
@@ -74,11 +75,10 @@ const equals = (a: string, b: string): boolean => timingSafeEqual(digest("kps", 
 
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
 
-/** Of a token that this very process, or one with the same key, has signed: seconds since the Unix epoch. */
-const expiryOf = (payload: string): number => {
-  const found = /"exp":(\d+)\}$/.exec(Buffer.from(payload, "base64url").toString())
-  return found === null ? 0 : Number(found[1])
-}
+/** What the token of a login says: whose it is, and until when it is good, in seconds since the Unix epoch. */
+const Claims = Schema.fromJsonString(Schema.Struct({ sub: Schema.String, exp: Schema.Number }))
+
+const claimsOf = (payload: string) => Schema.decodeOption(Claims)(Buffer.from(payload, "base64url").toString())
 
 /**
  * Layer with accounts and a token that are given. The tokens of logins are JSON Web Tokens (HS256); nothing is kept of
@@ -91,26 +91,36 @@ export const layer = (options: Options): Layer.Layer<Access> =>
   Layer.sync(Access, () => {
     const { accounts = [], timeToLive = "24 hours" } = options
     const secret = Redacted.value(options.token)
-    const sign = (text: string) => digest(`login ${secret}`, text).toString("base64url")
+    const find = (email: string) => accounts.find((account) => account.email === email)
+    const sign = (text: string, { password }: Account) =>
+      digest(`login ${secret} ${Redacted.value(password)}`, text).toString("base64url")
     const header = encode({ alg: "HS256", typ: "JWT" })
 
     return {
       login: (email, password) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          const account = accounts.find((account) => account.email === email)
+          const account = find(email)
           // compared in any case: who has an account is not told by the time it takes
           const isRight = equals(Redacted.value(account?.password ?? options.token), Redacted.value(password))
           if (account === undefined || !isRight) return Option.none()
           const exp = Math.floor((now + Duration.toMillis(timeToLive)) / 1_000)
           const body = `${header}.${encode({ sub: email, exp })}`
-          return Option.some({ token: `${body}.${sign(body)}`, _id: email, name: account.name ?? email, email })
+          return Option.some({
+            token: `${body}.${sign(body, account)}`,
+            _id: email,
+            name: account.name ?? email,
+            email
+          })
         }),
       allows: (token) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           const text = Redacted.value(token)
           if (equals(text, secret)) return true
           const [head = "", payload = "", signature = ""] = text.split(".")
-          return equals(signature, sign(`${head}.${payload}`)) && expiryOf(payload) * 1_000 > now
+          return Option.exists(claimsOf(payload), ({ exp, sub }) => {
+            const account = find(sub)
+            return account !== undefined && equals(signature, sign(`${head}.${payload}`, account)) && exp * 1_000 > now
+          })
         })
     }
   })
