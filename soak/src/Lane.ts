@@ -1,6 +1,6 @@
 /** Does one task, in processes of its own. */
 import { Command } from "@kps/testing"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { createInterface } from "node:readline"
 import type { Broker } from "./bed/Broker.ts"
 import type { Subject } from "./bed/Subject.ts"
@@ -52,6 +52,9 @@ const processes = (
     )
   )
 
+/** Fifty seeds take half a minute, a day takes less than one. One that never ends does not end by itself. */
+const simulationLimit = "8 minutes"
+
 const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Simulation.Told))
 
 const simulation = (
@@ -72,7 +75,8 @@ const simulation = (
         if (running.child.stdout !== null) {
           createInterface({ input: running.child.stdout }).on("line", (line) => void told.push(decode(line)))
         }
-        const exit = yield* running.exit
+        const ended = yield* Effect.timeoutOption(running.exit, simulationLimit)
+        const exit = Option.getOrElse(ended, () => `none within ${simulationLimit}`)
         // what was written before the end is read a moment later
         yield* Effect.sleep("50 millis")
         const again = task.scale === "day" ? "--seeds 0 --days 1" : "--seeds 1 --days 0"

@@ -81,10 +81,12 @@ export class Session {
     Deferred.doneUnsafe(this.over, Exit.void)
   }
 
-  /** Ends it when nothing renews it, and succeeds then. */
+  /** Ends it when nothing renews it; succeeds then, or as soon as somebody else finds that it is over. */
   readonly untilOver: Effect.Effect<void> = Effect.suspend(() => {
     const left = this.leftMillis
-    return left === 0 ? Effect.void : Effect.andThen(Effect.sleep(Math.ceil(left)), this.untilOver)
+    return left === 0
+      ? Effect.void
+      : Effect.andThen(Effect.timeoutOption(this.lost, Math.ceil(left)), this.untilOver)
   })
 }
 

@@ -33,7 +33,8 @@ export interface Options {
   readonly instance: string
   /**
    * How long a replica that died keeps what it held, at least 100 milliseconds; it renews three times as often. May
-   * differ between replicas. Default: 10 seconds.
+   * differ between replicas; when all leases were lost, as with a broker's disk, each waits for its own, so that the
+   * longest should be everybody's. Default: 10 seconds.
    */
   readonly timeToLive?: Duration.Input
 }

@@ -27,6 +27,26 @@ describe("Sessions", () => {
       assert.isTrue(session.isAlive())
     }))
 
+  it.effect("gives a session no more as soon as anybody has found that it is over", () =>
+    Effect.gen(function*() {
+      const buckets = Context.get(yield* Layer.build(Bucket.layerMemory), Bucket.Buckets)
+      const sessions = yield* Effect.provideService(
+        Sessions.make({ instance: "i", timeToLive: "9 seconds" }),
+        Bucket.Buckets,
+        buckets
+      )
+      const first = yield* sessions.own
+      yield* TestClock.adjust("1 second")
+      // as `isAlive` does when the machine's clock has gone on while nothing ran
+      first.end()
+      yield* TestClock.adjust("1 millis")
+      const own = yield* Effect.forkChild(sessions.own, { startImmediately: true })
+      assert.isUndefined(own.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+
+      assert.notStrictEqual((yield* Fiber.join(own)).id, first.id)
+    }))
+
   it.effect("begins at once where no bucket was before, and after the time to live where one was lost", () =>
     Effect.gen(function*() {
       const [buckets, others] = yield* Effect.all([Layer.build(Bucket.layerMemory), Layer.build(Bucket.layerMemory)])
