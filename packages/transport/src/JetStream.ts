@@ -171,7 +171,10 @@ export interface Writer {
     messages: ReadonlyArray<PublishedMessage>,
     options?: PublishOptions
   ) => Effect.Effect<void, TransportError>
-  /** Succeeds when everything that was published before is stored. */
+  /**
+   * Succeeds when everything that was published before is stored, but for what its publisher was told of. Fails with why
+   * the writer has ended, as `WriterFenced`, when some of it was not stored by then.
+   */
   readonly flush: Effect.Effect<void, TransportError>
   /** The last sequence of the stream that this writer knows of. */
   readonly sequence: Effect.Effect<number>

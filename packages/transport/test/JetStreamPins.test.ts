@@ -43,7 +43,14 @@ const consuming = Effect.gen(function*() {
     maxBytes: 1_048_576,
     sessions: new Sessions(),
     ensureStream: () =>
-      Effect.succeed({ name: "S", created: "", firstSequence: 1, lastSequence: 1, retention: "limits" }),
+      Effect.succeed({
+        name: "S",
+        created: "",
+        firstSequence: 1,
+        lastSequence: 1,
+        retention: "limits",
+        maxMessageBytes: 100
+      }),
     counters: Counters.make(),
     stats: counters.make(),
     now: () => 0,

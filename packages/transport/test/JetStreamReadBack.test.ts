@@ -5,7 +5,14 @@ import type { Session } from "../src/internal/jetstream/Session.ts"
 import { channelOf } from "./support.ts"
 
 const channel = channelOf("plant.line-1")
-const stream = { name: "KPS_s", created: "", firstSequence: 1, lastSequence: 9, retention: "limits" as const }
+const stream = {
+  name: "KPS_s",
+  created: "",
+  firstSequence: 1,
+  lastSequence: 9,
+  retention: "limits" as const,
+  maxMessageBytes: 1024
+}
 
 interface Answer {
   readonly reply?: string
@@ -26,6 +33,7 @@ const answering = (...answers: ReadonlyArray<ReadonlyArray<Answer>>) => {
     whenOver: Effect.never,
     call: () => Effect.succeed({ name: "c" }),
     client: {
+      isClosed: () => false,
       subscribe: (_: string, options: { readonly callback: typeof callback }) => {
         callback = options.callback
         subscriptions++
@@ -42,11 +50,14 @@ const answering = (...answers: ReadonlyArray<ReadonlyArray<Answer>>) => {
 }
 
 const sequencesOf = ({ session, subscriptions }: ReturnType<typeof answering>) =>
-  readBack.range(session, channel, stream, 7, 9).pipe(
-    Effect.map((entries) => entries.map(({ sequence }) => sequence)),
-    // however it ends
-    Effect.ensuring(Effect.sync(() => assert.strictEqual(subscriptions(), 0)))
-  )
+  Effect.suspend(() => {
+    const sequences: Array<number> = []
+    return readBack.range(session, channel, stream, 7, 9, ({ sequence }) => void sequences.push(sequence)).pipe(
+      Effect.as(sequences),
+      // however it ends
+      Effect.ensuring(Effect.sync(() => assert.strictEqual(subscriptions(), 0)))
+    )
+  })
 
 describe("what is read back", () => {
   it.effect("ends at the last message", () =>

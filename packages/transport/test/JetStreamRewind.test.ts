@@ -56,7 +56,14 @@ it.effect("asks again for what was delivered by so much at a time, however wide 
       maxBytes: 1_048_576,
       sessions: new Sessions(),
       ensureStream: () =>
-        Effect.succeed({ name: "S", created: "", firstSequence: 1, lastSequence: delivered, retention: "limits" }),
+        Effect.succeed({
+          name: "S",
+          created: "",
+          firstSequence: 1,
+          lastSequence: delivered,
+          retention: "limits",
+          maxMessageBytes: 100
+        }),
       counters: Counters.make(),
       stats: counters.make(),
       now: () => 0,

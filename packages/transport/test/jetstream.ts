@@ -4,9 +4,9 @@ import { Channel, JetStream, JetStreamTransport, Transport } from "@kps/transpor
 import type { NatsServer } from "@kps/transport/testing/NatsServer"
 import * as Proxy from "@kps/transport/testing/Proxy"
 import { jetstreamManager } from "@nats-io/jetstream"
-import { connect } from "@nats-io/transport-node"
+import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node"
 import { Context, Effect, References, Result } from "effect"
-import { connected } from "./support.ts"
+import { connected, until } from "./support.ts"
 
 /** A transport of the test's own, connected, in the test's scope. */
 export const jetStreamOf = (options: JetStreamTransport.Options) =>
@@ -93,6 +93,32 @@ export const onlooker = (server: NatsServer["Service"]) =>
     }),
     ({ client }) => Effect.promise(() => client.close())
   )
+
+/** Of the answers of JetStream to those behind the proxy only the ones come through that are given, when they are. */
+export const answersOf = Effect.fnUntraced(function*(client: NatsConnection, proxy: Proxy.Proxy) {
+  const answers = new Map<number, Msg>()
+  const given = new Set<number>()
+  const sequenceIn = (body: string) => Number(/"seq": ?(\d+)/.exec(body)?.[1])
+  let isOpen = false
+  yield* proxy.drop((_, body) => !isOpen && !Number.isNaN(sequenceIn(body)) && !given.has(sequenceIn(body)))
+  client.subscribe("_INBOX.>", { callback: (_, answer) => void answers.set(sequenceIn(answer.string()), answer) })
+  yield* Effect.promise(() => client.flush())
+  return {
+    /** Waits for the one of the message with this sequence. */
+    of: (sequence: number) =>
+      Effect.andThen(
+        until(`the answer for ${sequence}`, Effect.sync(() => answers.has(sequence))),
+        Effect.sync(() => answers.get(sequence)!)
+      ),
+    give: ({ data, subject }: Msg) => {
+      given.add(sequenceIn(new TextDecoder().decode(data)))
+      client.publish(subject, data)
+    },
+    giveAll: Effect.sync(() => {
+      isOpen = true
+    })
+  }
+})
 
 /** A proxy before a server. */
 export const proxyOf = (server: NatsServer["Service"]) => Proxy.make(`127.0.0.1:${server.port}`, { frames: true })

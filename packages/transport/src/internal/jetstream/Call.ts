@@ -8,8 +8,9 @@ export class Call {
   readonly confirmed: boolean
   readonly onUncertain: PublishOptions["onUncertain"]
   private pending = 0
-  private stored = 0
   private failure: TransportError | undefined
+  /** Of the streams that were in the channel's place one after the other: the one that has some of it. */
+  private storedIn: number | undefined
   private waiter: ((outcome: Effect.Effect<void, TransportError>) => void) | undefined
 
   constructor(confirmed: boolean, onUncertain: PublishOptions["onUncertain"]) {
@@ -23,17 +24,22 @@ export class Call {
 
   /** Whether some of it is stored, and its caller waits for the rest. */
   get isPart(): boolean {
-    return this.confirmed && this.stored > 0 && this.pending > 0
+    return this.confirmed && this.storedIn !== undefined && this.pending > 0
   }
 
   add(): void {
     this.pending++
   }
 
-  /** So many of its messages are stored, or nobody's any more. */
-  settle(count: number): void {
-    this.pending -= count
-    this.stored += count
+  /** Whether none of it is in a stream that was there before this one, or nobody waits for the whole. */
+  goesOnIn(stream: number): boolean {
+    return !this.confirmed || this.storedIn === undefined || this.storedIn === stream
+  }
+
+  /** One of its messages is stored, in this stream. */
+  settle(stream: number): void {
+    this.pending--
+    this.storedIn ??= stream
     if (this.pending === 0) this.resume(Effect.void)
   }
 

@@ -13,7 +13,7 @@ export interface Options {
   readonly number: number
   readonly ordered: boolean
   readonly stats: JetStreamCounters
-  /** The server takes no messages of this size, unlike the one that was there when it came. */
+  /** No messages of this size are taken any more, as they were when it came. */
   readonly onTooLarge: (number: number, error: TransportError) => void
 }
 
@@ -65,13 +65,15 @@ export class Sender {
     const { channel, onTooLarge, ordered, stats } = this.options
     const { session, window } = this
     if (session === undefined) return
+    // what is not to be stored any more was not sent
+    this.following = Math.max(this.following, window.first)
     const end = this.probing ? Math.min(window.first + 1, window.end) : window.end
     for (; this.following < end && !(this.following > window.first && session.isFull); this.following++) {
       const slot = window.at(this.following)
       if (!slot.waiting) continue
       const lines = headers.encode(slot.lines, this.expectation)
       const byteLength = Buffer.byteLength(lines) + slot.frame.byteLength
-      const limit = session.maxPayloadBytes
+      const limit = Math.min(session.maxPayloadBytes, this.tail.maxMessageBytes)
       if (byteLength > limit) {
         // its caller may publish at once, and so come here
         onTooLarge(

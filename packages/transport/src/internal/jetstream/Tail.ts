@@ -33,6 +33,7 @@ export class Tail {
   private readonly window: Window
   private last: number | undefined
   private created: string | undefined
+  private maxBytes = Infinity
   private remade = false
 
   constructor(options: Options, window: Window) {
@@ -44,6 +45,11 @@ export class Tail {
   /** The last sequence that is known; 0 when none is. */
   get sequence(): number {
     return this.last ?? 0
+  }
+
+  /** The stream takes no larger messages, headers included. */
+  get maxMessageBytes(): number {
+    return this.maxBytes
   }
 
   /** The broker has stored up to this one message at the end: those of the window, and perhaps others'. */
@@ -81,14 +87,17 @@ export class Tail {
     }
     if (this.created !== undefined && this.created !== stream.created) yield* this.beginAnew(stream.name)
     this.created = stream.created
+    this.maxBytes = stream.maxMessageBytes
     this.last ??= stream.lastSequence
     if (epoch === undefined && !isUnknown()) return { _tag: "Expects", expectation: headers.nothing, isRead: false }
     // without an order, what was stored last says nothing of what was sent before it
     const known = ordered ? this.last : Math.min(this.last, this.firstAfter)
     // the last message that is known of tells whether a successor wrote it
     const from = epoch === undefined ? known + 1 : known
-    const error = this.take(yield* readBack.range(session, channel, stream, from, stream.lastSequence))
-    if (error !== undefined) return { _tag: "Fenced", error }
+    const { found, take } = this.reader()
+    yield* readBack.range(session, channel, stream, from, stream.lastSequence, take)
+    if (found.fenced !== undefined) return { _tag: "Fenced", error: found.fenced }
+    this.options.stats.foreign += found.foreign
     this.last = stream.lastSequence
     return { _tag: "Expects", expectation: { _tag: "LastSequence", sequence: this.last }, isRead: true }
   })
@@ -99,6 +108,7 @@ export class Tail {
       const { channel, stats } = this.options
       stats.streamsRemade++
       this.remade = true
+      this.window.stream++
       this.last = 0
       for (const [, slot] of this.window.waiting()) slot.after = 0
       return Effect.annotateLogs(Effect.logWarning("a stream is gone, and another one is in its place"), {
@@ -113,26 +123,30 @@ export class Tail {
     return first < end ? this.window.at(first).after ?? Infinity : Infinity
   }
 
-  /** Settles those of the window that are there; says when a message of another only writer is. */
-  private take(entries: ReadonlyArray<readBack.Entry>): TransportError | undefined {
+  /** Settles those of the window that are there; notes what is of others, and when that is of another only writer. */
+  private reader() {
     const { channel, epoch, stats } = this.options
     const numbers = this.window.numbersById()
-    for (const entry of entries) {
+    const found = {
+      fenced: undefined as TransportError | undefined,
+      foreign: 0
+    }
+    const take = (entry: readBack.Entry): void => {
+      if (found.fenced !== undefined) return
       const mine = entry.id === undefined || entry.epoch !== epoch ? undefined : numbers.get(entry.id)
       if (mine !== undefined) {
         // of messages with one id one is stored
         for (const number of mine) this.window.settle(number)
         stats.foundStored += mine.length
         numbers.delete(entry.id ?? "")
-        continue
+        return
       }
       const isKnown = entry.sequence <= this.sequence
       if (epoch !== undefined && entry.epoch !== undefined && (isKnown ? entry.epoch > epoch : true)) {
         const reason = new WriterFenced({ channel, epoch, found: entry.epoch, sequence: entry.sequence })
-        return new TransportError({ reason })
-      }
-      if (!isKnown) stats.foreign++
+        found.fenced = new TransportError({ reason })
+      } else if (!isKnown) found.foreign++
     }
-    return undefined
+    return { found, take }
   }
 }

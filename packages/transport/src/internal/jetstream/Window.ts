@@ -26,6 +26,8 @@ const noBytes = new Uint8Array(0)
 const compactAt = 1024
 
 export class Window {
+  /** How often another stream was in the place of the one that was there: what is stored is in the one of now. */
+  stream = 0
   private readonly counters: Counters
   private slots: Array<Slot> = []
   /** Slots before this one in the array are done with. */
@@ -82,7 +84,7 @@ export class Window {
     if (number < this.first) return
     const { call, waiting } = this.at(number)
     this.remove(number)
-    if (waiting) call.settle(1)
+    if (waiting) call.settle(this.stream)
   }
 
   /** This message is not to be stored any more. */
@@ -112,11 +114,12 @@ export class Window {
     return numbers
   }
 
-  /** Takes out the messages that wait, or those of calls whose callers do: how many, and how many payloads, of each call. */
-  take(which: "all" | "confirmed"): ReadonlyMap<Call, Share> {
+  /** Takes out messages that wait: how many, and how many payloads, of each call. */
+  take(which: (slot: Slot, number: number) => boolean): ReadonlyMap<Call, Share> {
     const shares = new Map<Call, Share>()
-    for (const [number, { call, payloads }] of this.waiting()) {
-      if (which === "confirmed" && !call.confirmed) continue
+    for (const [number, slot] of this.waiting()) {
+      if (!which(slot, number)) continue
+      const { call, payloads } = slot
       const share = shares.get(call) ?? { messages: 0, payloads: 0 }
       shares.set(call, { messages: share.messages + 1, payloads: share.payloads + payloads })
       this.remove(number)

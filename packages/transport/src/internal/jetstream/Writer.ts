@@ -86,6 +86,8 @@ export class Writer implements AckTaker {
   /** How often, since something was stored, others were quicker than what names the last sequence. */
   private races = 0
   private wakeSync: (() => void) | undefined
+  /** Whether it failed with messages that were not stored. */
+  private dropped = false
 
   constructor(options: Options) {
     this.options = options
@@ -99,6 +101,11 @@ export class Writer implements AckTaker {
   /** The last sequence of the stream that this writer knows of. */
   get sequence(): number {
     return this.tail.sequence
+  }
+
+  /** The stream takes no larger messages, headers included, as far as that is known. */
+  get maxMessageBytes(): number {
+    return this.tail.maxMessageBytes
   }
 
   /** Messages that are not stored yet. */
@@ -130,6 +137,7 @@ export class Writer implements AckTaker {
   add(messages: ReadonlyArray<PublishedMessage>, from: number, call: Call): number {
     const { maxBytes, maxMessages } = this.options
     let i = from
+    if (!call.goesOnIn(this.window.stream)) call.fail(this.remade)
     for (; i < messages.length && this.state !== "Failed" && call.error === undefined; i++) {
       const { length } = this.window
       if (length >= maxMessages || (length > 0 && this.window.byteLength >= maxBytes)) break
@@ -162,10 +170,10 @@ export class Writer implements AckTaker {
     })
   }
 
-  /** Succeeds when everything that was added before is stored. */
+  /** Succeeds when everything that was added before is stored, or was given back to callers that wait. */
   readonly flush: Effect.Effect<void, TransportError> = Effect.suspend(() => {
     const { end } = this.window
-    const isStored = () => this.window.first >= end
+    const isStored = () => this.window.first >= end && !this.dropped
     return this.waiters.until(
       () => isStored() || this.failure !== undefined || this.trouble !== undefined,
       () => isStored() ? Effect.void : this.outcome
@@ -203,7 +211,8 @@ export class Writer implements AckTaker {
     this.state = "Failed"
     this.failure = error
     const { counters } = this.options
-    const lost = this.window.take("all")
+    const lost = this.window.take(() => true)
+    this.dropped = lost.size > 0
     for (const [call, { messages, payloads }] of lost) {
       if (uncertain && !call.confirmed) counters.uncertain += messages
       else counters.publishErrors += messages
@@ -240,6 +249,8 @@ export class Writer implements AckTaker {
         yield* Effect.sleep(Duration.millis(delay))
       }
       const session = yield* this.options.sessions.await
+      // meanwhile
+      if (this.isOver) return
       yield* this.synchronise(session).pipe(
         Effect.tap(() =>
           Effect.sync(() => {
@@ -258,8 +269,19 @@ export class Writer implements AckTaker {
         })
       )
     })
-    return Effect.repeat(round, { while: () => this.state !== "Failed" })
+    return Effect.repeat(round, { while: () => !this.isOver }).pipe(
+      // a mistake, ours or in an option that is a function: whoever waits would wait for ever
+      Effect.catchDefect((defect) => {
+        const problem = defect instanceof Error ? defect.message : String(defect)
+        this.fail(refused(this.options.channel, "store messages", 0, problem), true)
+        return Effect.annotateLogs(Effect.logError("a writer has ended", defect), { channel: this.options.channel })
+      })
+    )
   })
+
+  private get isOver(): boolean {
+    return this.state === "Failed"
+  }
 
   private idOf({ id }: PublishedMessage): string {
     const { epoch, idPrefix } = this.options
@@ -274,13 +296,17 @@ export class Writer implements AckTaker {
     this.sender.send()
   }
 
-  /** This server takes no messages of this size, unlike the one that was there when it came. */
+  /** No messages of this size are taken any more. A caller that waits gets back what comes after it, too. */
   private giveUp(number: number, error: TransportError): void {
-    const { call, payloads } = this.window.at(number)
-    this.options.counters.publishErrors++
-    this.window.remove(number)
+    const { call } = this.window.at(number)
+    const given = this.window.take((slot, other) =>
+      other === number || (call.confirmed && slot.call === call && other > number)
+    )
+    const { messages, payloads } = given.get(call) ?? { messages: 0, payloads: 0 }
+    this.options.counters.publishErrors += messages
     if (call.confirmed) call.fail(error)
-    else tell(call.onUncertain, 1, payloads)
+    else tell(call.onUncertain, messages, payloads)
+    this.waiters.wake()
   }
 
   private stored(number: number, sequence: number, duplicate: boolean): void {
@@ -315,6 +341,13 @@ export class Writer implements AckTaker {
   private refuse(number: number, code: number, problem: string): void {
     const { channel, epoch, stats } = this.options
     if (code === pubAck.noResponders || code === streamNotFound) {
+      this.stumbled = true
+      // one behind the first comes to nobody when a leader is lost: it may have stored those before, and said nothing
+      this.unknownBefore = Math.max(this.unknownBefore, number)
+      return this.sync()
+    }
+    // with what the stream takes now it is given up
+    if (code === pubAck.tooLarge) {
       this.stumbled = true
       return this.sync()
     }
@@ -354,16 +387,15 @@ export class Writer implements AckTaker {
         if (this.state === "Failed") return
         if (found._tag === "Fenced") return this.fail(found.error, false)
         const parts = this.tail.takeRemade() ? this.takeParts() : []
-        if (found.isRead) this.unknownBefore = this.window.first
         if (!session.isOver) {
+          if (found.isRead) this.unknownBefore = this.window.first
           this.known = true
           this.begin(found.expectation)
         }
         this.waiters.wake()
-        const { channel } = this.options
-        const remade = refused(channel, "store messages", 0, "its stream was made anew when some of them were stored")
         // last, since callers go on at once
-        for (const call of parts) call.fail(remade)
+        for (const call of parts) call.fail(this.remade)
+        this.waiters.wake()
       }),
       // with the next session, then
       Effect.catchIf((error) => error instanceof SessionOver, () => Effect.void)
@@ -375,9 +407,14 @@ export class Writer implements AckTaker {
    */
   private takeParts(): ReadonlyArray<Call> {
     const isPart = Array.from(this.window.waiting()).some(([, { call }]) => call.isPart)
-    const taken = isPart ? this.window.take("confirmed") : new Map<Call, Share>()
+    const taken = isPart ? this.window.take(({ call }) => call.confirmed) : new Map<Call, Share>()
     for (const { messages } of taken.values()) this.options.counters.publishErrors += messages
     return Array.from(taken.keys())
+  }
+
+  private get remade(): TransportError {
+    const { channel } = this.options
+    return refused(channel, "store messages", 0, "its stream was made anew when some of them were stored")
   }
 
   private attach(session: Session): void {
@@ -405,7 +442,7 @@ export class Writer implements AckTaker {
   /** The broker refuses what waits: those who can be told get it back, the rest is tried again after a while. */
   private hold(error: TransportError): void {
     if (this.state === "Failed") return
-    const refused = this.window.take("confirmed")
+    const refused = this.window.take(({ call }) => call.confirmed)
     for (const { messages } of refused.values()) this.options.counters.publishErrors += messages
     const rest = this.window.length > 0
     this.known = rest && this.known

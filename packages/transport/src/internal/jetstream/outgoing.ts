@@ -18,9 +18,9 @@ const invalid = (option: string, value: string, maxBytes: number): TransportErro
 export const refusal = (
   channel: ChannelName,
   messages: ReadonlyArray<PublishedMessage>,
-  maxPayloadBytes: number
+  maxBytes: number
 ): TransportError | undefined => {
-  const limit = maxPayloadBytes - headers.reserveBytes
+  const limit = Math.max(0, maxBytes - headers.reserveBytes)
   for (const message of messages) {
     const { id, position } = message
     let byteLength = encodedLength(message)

@@ -7,6 +7,8 @@ export type PubAck =
 
 export const wrongLastId = 10_070
 export const wrongLastSequence = 10_071
+/** The stream takes no messages of this size. */
+export const tooLarge = 10_054
 /** Nobody answered: the stream is not there, or has no leader now. */
 export const noResponders = 503
 

@@ -26,18 +26,19 @@ const batch = 5000
 const millis = 10_000
 
 /**
- * The headers of the messages from one sequence up to another, in order. What was removed from the stream is not among
- * them; where messages go when they are handled, nothing is.
+ * Gives the headers of the messages from one sequence up to another, in order, as they come: however many there are, none
+ * is kept. What was removed from the stream is not among them; where messages go when they are handled, nothing is.
  */
 export const range = Effect.fnUntraced(function*(
   session: Session.Session,
   channel: ChannelName,
   stream: StreamState,
   from: number,
-  to: number
-): Effect.fn.Return<ReadonlyArray<Entry>, Failure> {
+  to: number,
+  take: (entry: Entry) => void
+): Effect.fn.Return<void, Failure> {
   const first = Math.max(from, stream.firstSequence, 1)
-  if (first > to || stream.retention !== "limits") return []
+  if (first > to || stream.retention !== "limits") return
   const operation = `read back stream "${stream.name}"`
   const consumer = yield* Session.told(session.call(channel, operation, (api) =>
     api.consumers.add(stream.name, {
@@ -49,9 +50,8 @@ export const range = Effect.fnUntraced(function*(
       num_replicas: 1,
       inactive_threshold: idleNanos
     })))
-  const entries: Array<Entry> = []
   const name = consumer.name
-  const next = pull(session, stream.name, name, to, entries).pipe(
+  const next = pull(session, stream.name, name, to, take).pipe(
     Effect.mapError((stopped) => Session.refused(channel, operation, ...stopped)),
     // for each batch: however much there is, it goes on while it comes
     Effect.timeoutOrElse({
@@ -67,7 +67,6 @@ export const range = Effect.fnUntraced(function*(
     read,
     Effect.ignore(session.call(channel, operation, (api) => api.consumers.delete(stream.name, name)))
   )
-  return entries
 })
 
 /** Why there is no more of a batch, though there may be more messages. */
@@ -85,11 +84,13 @@ const pull = (
   stream: string,
   consumer: string,
   to: number,
-  entries: Array<Entry>
+  take: (entry: Entry) => void
 ): Effect.Effect<boolean, Stopped> =>
   Effect.callback<boolean, Stopped>((resume) => {
     const inbox = createInbox()
     let left = batch
+    // we are told in a later turn that the session is over
+    if (session.client.isClosed()) return
     const done = (outcome: Effect.Effect<boolean, Stopped>) => {
       subscription.unsubscribe()
       resume(outcome)
@@ -103,7 +104,7 @@ const pull = (
           const { code = 0, description = "" } = message.headers ?? {}
           return done(isEnd(code) ? Effect.succeed(false) : Effect.fail([code, description || "no answer"]))
         }
-        if (meta.sequence <= to) entries.push(entry(meta.sequence, incoming.headers))
+        if (meta.sequence <= to) take(entry(meta.sequence, incoming.headers))
         if (meta.sequence >= to) return done(Effect.succeed(false))
         // when the last ones were removed meanwhile there is no more of this batch: the next one says so
         if (--left === 0 || meta.pending === 0) done(Effect.succeed(true))

@@ -211,9 +211,11 @@ const resumePoint = Effect.fnUntraced(function*(ground: Ground, session: Session
   let to = sequence
   for (let size = firstLook; to >= Math.max(firstSequence, 1); size = Math.min(size * 4, mostLooked)) {
     const from = Math.max(to - size + 1, firstSequence, 1)
-    const entries = yield* readBack.range(session, channel, stream, from, to)
-    const message = entries.findLast(({ position }) => position !== undefined)
-    if (message !== undefined) return { sequence, message: Option.some(message) }
+    let message = Option.none<readBack.Entry>()
+    yield* readBack.range(session, channel, stream, from, to, (entry) => {
+      if (entry.position !== undefined) message = Option.some(entry)
+    })
+    if (Option.isSome(message)) return { sequence, message }
     to = from - 1
   }
   return { sequence, message: Option.none() }

@@ -17,6 +17,8 @@ export interface StreamState {
   readonly firstSequence: number
   /** With "limits" a message stays when it was handled. */
   readonly retention: StreamInfo["config"]["retention"]
+  /** Of a message with its headers. Default: no other limit than the server's. */
+  readonly maxMessageBytes: number
 }
 
 const stateOf = ({ config, created, state }: StreamInfo): StreamState => ({
@@ -24,7 +26,8 @@ const stateOf = ({ config, created, state }: StreamInfo): StreamState => ({
   created,
   lastSequence: state.last_seq,
   firstSequence: state.first_seq,
-  retention: config.retention
+  retention: config.retention,
+  maxMessageBytes: config.max_msg_size > 0 ? config.max_msg_size : Infinity
 })
 
 type Failure = TransportError | Session.SessionOver

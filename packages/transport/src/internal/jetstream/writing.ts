@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto"
 import type { ChannelName } from "../../Channel.ts"
 import type * as JetStream from "../../JetStream.ts"
 import type { PublishOptions, Transport } from "../../Transport.ts"
-import { InvalidOption, TransportError, type TransportError as Failure } from "../../TransportError.ts"
+import { Closed, InvalidOption, TransportError, type TransportError as Failure } from "../../TransportError.ts"
 import { onSystemClock } from "../broker.ts"
 import { refused, validChannel } from "../channel.ts"
 import { Call } from "./Call.ts"
@@ -40,9 +40,11 @@ const idleMillis = 60_000
 
 /** The writers live in the scope. */
 export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Return<Writing, never, Scope.Scope> {
-  const scope = yield* Effect.scope
+  // of what is added to a scope the last is closed first: writers go on until everything had its time to be stored
+  const running = yield* Scope.fork(yield* Effect.scope)
   const writers = new Map<ChannelName, Writer>()
   let made = 0
+  let closing = false
 
   const open = (channel: ChannelName, options?: JetStream.WriterOptions): Writer => {
     const writer = new Writer({
@@ -65,23 +67,28 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
     return writer
   }
 
+  const letGo = (channel: ChannelName, writer: Writer): void => {
+    if (writers.get(channel) === writer) writers.delete(channel)
+    ground.watched.delete(writer)
+  }
+
   const writerOf = Effect.fnUntraced(function*(channel: ChannelName) {
     const there = writers.get(channel)
     if (there !== undefined) {
       there.touch()
       return there
     }
+    if (closing) return yield* new TransportError({ reason: new Closed({}) })
     const writer = open(channel)
     writers.set(channel, writer)
-    yield* Effect.forkIn(onSystemClock(writer.run), scope)
+    yield* Effect.forkIn(Effect.ensuring(onSystemClock(writer.run), Effect.sync(() => letGo(channel, writer))), running)
     return writer
   })
 
   const evict = () => {
     for (const [channel, writer] of writers) {
       if (!writer.isIdleFor(idleMillis)) continue
-      writers.delete(channel)
-      ground.watched.delete(writer)
+      letGo(channel, writer)
       writer.close()
     }
   }
@@ -116,18 +123,26 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
     if (problem !== undefined) return yield* failed(problem, messages.length)
     const rejected = (error: Failure) => failed(error, messages.length)
     const client = yield* ground.connected.pipe(Effect.catch(rejected))
-    const refusal = outgoing.refusal(channel, messages, client.info?.max_payload ?? 0)
-    if (refusal !== undefined) return yield* failed(refusal, messages.length)
-    const writer = own ?? (yield* writerOf(channel))
+    const ofServer = client.info?.max_payload ?? 0
+    const check = (maxBytes: number) => outgoing.refusal(channel, messages, maxBytes)
+    const refusal = check(ofServer)
+    if (refusal !== undefined) return yield* rejected(refusal)
+    const writer = own ?? (yield* writerOf(channel).pipe(Effect.catch(rejected)))
     yield* writer.ready.pipe(Effect.catch(rejected))
+    const narrower = writer.maxMessageBytes < ofServer ? check(writer.maxMessageBytes) : undefined
+    if (narrower !== undefined) return yield* rejected(narrower)
     const call = new Call(confirmed, options?.onUncertain)
     yield* addFrom(writer, messages, 0, call)
     if (confirmed) yield* call.whenStored
   })
 
-  yield* Effect.addFinalizer(() =>
-    Effect.forEach(writers.values(), (writer) => finish(ground, writer), { concurrency: "unbounded", discard: true })
-  )
+  yield* Effect.addFinalizer(() => {
+    closing = true
+    return Effect.forEach(Array.from(writers.values()), (writer) => finish(ground, writer), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
 
   return {
     publishAll: (channel, messages, options) => publish(channel, messages, false, options, undefined),
