@@ -322,6 +322,32 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
     30_000
   )
 
+  it.live("goes on when what was refused turns out to be stored", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { transport } = yield* jetStreamOf({
+        servers: [proxy.url],
+        stream: { maxMessages: 10, discard: "new" },
+        ackTimeout: "60 seconds"
+      })
+      const look = yield* onlooker(server)
+      yield* transport.publishConfirmed(channel, texts("a", 10))
+      yield* transport.publishAll(channel, texts("b", 1))
+      yield* Effect.flip(transport.publishConfirmed(channel, texts("c", 1)))
+      yield* answersOf(look.client, proxy)
+      yield* Effect.promise(() => look.manager.streams.purge(stream))
+      yield* until("it is stored", Effect.map(look.textsIn(stream), (all) => all.includes("b0")))
+      yield* proxy.drop(undefined)
+      yield* proxy.cut
+      yield* disconnected(transport)
+      yield* connected(transport)
+      yield* settled(transport)
+      yield* transport.publishConfirmed(channel, texts("d", 1))
+
+      assert.deepStrictEqual(yield* look.textsIn(stream), ["b0", "d0"])
+    }))
+
   it.live(
     "gives back what a full stream refuses, and keeps what nobody could be told of",
     () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Channel, JetStream, TransportError } from "@kps/transport"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
 import { Effect, Exit, Fiber, Option, Scope } from "effect"
-import { identified, jetStreamOf, named, onlooker, proxyOf, texts } from "./jetstream.ts"
+import { answersOf, identified, jetStreamOf, named, onlooker, proxyOf, texts } from "./jetstream.ts"
 import { channelOf, connected, disconnected, until } from "./support.ts"
 
 const channel = channelOf("plant.line-1")
@@ -220,6 +220,37 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
 
       assert.deepStrictEqual(yield* look.textsIn(stream), ["a0", "b0"])
     }), 30_000)
+
+  it.live("goes on though the connection breaks again while it reads what is stored", () =>
+    Effect.gen(function*() {
+      const server = yield* NatsServer.make({ jetstream: true })
+      const proxy = yield* proxyOf(server)
+      const { jetStream, transport } = yield* jetStreamOf({ servers: [proxy.url], ackTimeout: "60 seconds" })
+      const look = yield* onlooker(server)
+      const writer = yield* jetStream.writer(channel, { epoch: 1 })
+      yield* answersOf(look.client, proxy)
+      yield* writer.publishAll(positioned("a", 1000))
+      yield* until("all are stored", Effect.map(look.lastSequence(stream), (last) => last === 1000))
+      let read = 0
+      // nothing comes after the first 400, not that there is nothing more either
+      yield* proxy.drop((_, body) => (body.includes("Kps-Epoch") && read++ >= 400) || read > 400)
+      yield* proxy.cut
+      yield* disconnected(transport)
+      yield* until("it reads", Effect.sync(() => read > 400), "20 seconds")
+      // no answer of this connection comes any more
+      yield* proxy.hold("answers")
+      yield* proxy.drop(undefined)
+      yield* proxy.cut
+      yield* disconnected(transport)
+      yield* proxy.release
+      yield* writer.flush.pipe(Effect.timeout("30 seconds"))
+      yield* connected(transport)
+      yield* writer.publishConfirmed(positioned("a", 1, 1000))
+
+      assert.deepStrictEqual(yield* look.textsIn(stream), named("a", 1001))
+      assert.strictEqual((yield* jetStream.stats).foundStored, 1000)
+      assert.strictEqual((yield* jetStream.stats).foreign, 0)
+    }), 60_000)
 
   it.live("stores what it took when its scope is closed, and takes no more", () =>
     Effect.gen(function*() {

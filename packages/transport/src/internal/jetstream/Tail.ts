@@ -70,6 +70,11 @@ export class Tail {
     return remade
   }
 
+  /** The stream was looked at by somebody else. */
+  seen({ maxMessageBytes }: StreamState): void {
+    this.maxBytes = maxMessageBytes
+  }
+
   /**
    * Finds or makes the stream, and reads what is new there when somebody's next message depends on it: `isUnknown` says
    * that messages of the window may be stored. Settles those that are.
@@ -87,7 +92,7 @@ export class Tail {
     }
     if (this.created !== undefined && this.created !== stream.created) yield* this.beginAnew(stream.name)
     this.created = stream.created
-    this.maxBytes = stream.maxMessageBytes
+    this.seen(stream)
     this.last ??= stream.lastSequence
     if (epoch === undefined && !isUnknown()) return { _tag: "Expects", expectation: headers.nothing, isRead: false }
     // without an order, what was stored last says nothing of what was sent before it
@@ -96,6 +101,9 @@ export class Tail {
     const from = epoch === undefined ? known + 1 : known
     const { found, take } = this.reader()
     yield* readBack.range(session, channel, stream, from, stream.lastSequence, take)
+    // not before all of it was read: what is read anew would be somebody else's
+    for (const number of found.stored) this.window.settle(number)
+    this.options.stats.foundStored += found.stored.length
     if (found.fenced !== undefined) return { _tag: "Fenced", error: found.fenced }
     this.options.stats.foreign += found.foreign
     this.last = stream.lastSequence
@@ -123,21 +131,21 @@ export class Tail {
     return first < end ? this.window.at(first).after ?? Infinity : Infinity
   }
 
-  /** Settles those of the window that are there; notes what is of others, and when that is of another only writer. */
+  /** Finds which of the window are there, what is of others, and whether that is of another only writer. */
   private reader() {
-    const { channel, epoch, stats } = this.options
+    const { channel, epoch } = this.options
     const numbers = this.window.numbersById()
     const found = {
       fenced: undefined as TransportError | undefined,
-      foreign: 0
+      foreign: 0,
+      stored: [] as Array<number>
     }
     const take = (entry: readBack.Entry): void => {
       if (found.fenced !== undefined) return
       const mine = entry.id === undefined || entry.epoch !== epoch ? undefined : numbers.get(entry.id)
       if (mine !== undefined) {
         // of messages with one id one is stored
-        for (const number of mine) this.window.settle(number)
-        stats.foundStored += mine.length
+        found.stored.push(...mine)
         numbers.delete(entry.id ?? "")
         return
       }

@@ -108,6 +108,11 @@ export class Writer implements AckTaker {
     return this.tail.maxMessageBytes
   }
 
+  /** The stream was looked at by somebody else. */
+  seen(stream: StreamState): void {
+    this.tail.seen(stream)
+  }
+
   /** Messages that are not stored yet. */
   get length(): number {
     return this.window.length
@@ -304,6 +309,7 @@ export class Writer implements AckTaker {
     )
     const { messages, payloads } = given.get(call) ?? { messages: 0, payloads: 0 }
     this.options.counters.publishErrors += messages
+    this.forgetTrouble()
     if (call.confirmed) call.fail(error)
     else tell(call.onUncertain, messages, payloads)
     this.waiters.wake()
@@ -340,15 +346,11 @@ export class Writer implements AckTaker {
 
   private refuse(number: number, code: number, problem: string): void {
     const { channel, epoch, stats } = this.options
-    if (code === pubAck.noResponders || code === streamNotFound) {
+    // one that is too large is given up when it is known what the stream takes now
+    if (code === pubAck.noResponders || code === streamNotFound || code === pubAck.tooLarge) {
       this.stumbled = true
-      // one behind the first comes to nobody when a leader is lost: it may have stored those before, and said nothing
+      // a leader may say so, or be lost, before it says of those in front that they are stored
       this.unknownBefore = Math.max(this.unknownBefore, number)
-      return this.sync()
-    }
-    // with what the stream takes now it is given up
-    if (code === pubAck.tooLarge) {
-      this.stumbled = true
       return this.sync()
     }
     if (code !== pubAck.wrongLastId && code !== pubAck.wrongLastSequence) {
@@ -390,6 +392,7 @@ export class Writer implements AckTaker {
         if (!session.isOver) {
           if (found.isRead) this.unknownBefore = this.window.first
           this.known = true
+          this.forgetTrouble()
           this.begin(found.expectation)
         }
         this.waiters.wake()
@@ -450,10 +453,15 @@ export class Writer implements AckTaker {
     if (rest) this.sync()
     else this.state = "Idle"
     this.waiters.wake()
-    // nothing of anybody's waits: whoever comes next finds out anew
-    if (!rest) this.trouble = undefined
+    this.forgetTrouble()
     // last, since callers go on at once
     for (const call of refused.keys()) call.fail(error)
+    this.waiters.wake()
+  }
+
+  /** Nothing waits that could be refused again: whoever comes next finds out anew. */
+  private forgetTrouble(): void {
+    if (this.window.length === 0) this.trouble = undefined
   }
 
   private get outcome(): Effect.Effect<void, TransportError> {

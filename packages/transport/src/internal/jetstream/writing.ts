@@ -11,7 +11,7 @@ import { Closed, InvalidOption, TransportError, type TransportError as Failure }
 import { onSystemClock } from "../broker.ts"
 import { refused, validChannel } from "../channel.ts"
 import { Call } from "./Call.ts"
-import type { Ground } from "./Ground.ts"
+import { type Ground, withSession } from "./Ground.ts"
 import * as outgoing from "./outgoing.ts"
 import { Writer } from "./Writer.ts"
 
@@ -129,8 +129,15 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
     if (refusal !== undefined) return yield* rejected(refusal)
     const writer = own ?? (yield* writerOf(channel).pipe(Effect.catch(rejected)))
     yield* writer.ready.pipe(Effect.catch(rejected))
-    const narrower = writer.maxMessageBytes < ofServer ? check(writer.maxMessageBytes) : undefined
-    if (narrower !== undefined) return yield* rejected(narrower)
+    const narrower = () => writer.maxMessageBytes < ofServer ? check(writer.maxMessageBytes) : undefined
+    if (narrower() !== undefined) {
+      // it may be another one by now
+      writer.seen(
+        yield* withSession(ground, (session) => ground.ensure(session, channel)).pipe(Effect.catch(rejected))
+      )
+      const refusal = narrower()
+      if (refusal !== undefined) return yield* rejected(refusal)
+    }
     const call = new Call(confirmed, options?.onUncertain)
     yield* addFrom(writer, messages, 0, call)
     if (confirmed) yield* call.whenStored
