@@ -126,10 +126,10 @@ export const droppedAck = (promised: "at-least-once" | "effectively-once", seed:
     seed,
     Effect.map(Random.nextIntBetween(100, 1_000), (at) =>
       make({
-        name: `one acknowledgement dropped, ${promised}`,
+        name: `acknowledgements dropped, ${promised}`,
         promised,
         seed,
-        faults: [{ at, fault: Fault.DropAcks({ count: 1 }) }]
+        faults: [{ at, fault: Fault.DropAcks({}) }]
       }))
   )
 
@@ -152,7 +152,7 @@ export const mixed = (promised: "at-least-once" | "effectively-once", seed: numb
           Fault.HalfClose({}),
           Fault.Delay({ millis, by: yield* Random.nextIntBetween(5, 100) }),
           Fault.Hold({ millis, forget: yield* Random.nextBoolean }),
-          Fault.DropAcks({ count: yield* Random.nextIntBetween(1, 20) })
+          Fault.DropAcks({})
         ]).pipe(Effect.orDie)
         faults.push({ at: at + (yield* Random.nextIntBetween(0, 200)), fault })
       }

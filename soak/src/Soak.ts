@@ -1,9 +1,11 @@
 /** The `soak` command. */
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { Console, Effect } from "effect"
+import { Console, Data, Effect, Result } from "effect"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import { createHash } from "node:crypto"
+import { existsSync, readFileSync } from "node:fs"
 import { cpus } from "node:os"
 import { resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -60,15 +62,29 @@ const exit = (code: number) =>
 // from the bundle, dist/main.js
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
+const programs = {
+  simulate: file("roles/simulate.js"),
+  connector: file("roles/connector.js"),
+  nats: file("../../apps/nats-connector/dist/main.js"),
+  kps: file("../../packages/cli/dist/kps.js")
+}
+
+/** Of what is tested, as far as it was built: in these files are names that say what is in those they are made of. */
+const code = Effect.sync(() => {
+  const hash = createHash("sha256")
+  for (const name of Object.values(programs)) if (existsSync(name)) hash.update(readFileSync(name))
+  return hash.digest("hex")
+})
+
 const makeBed = Effect.gen(function*() {
   const bed: Lane.Bed = {
-    simulate: file("roles/simulate.js"),
+    simulate: programs.simulate,
     broker: yield* makeBroker(),
     subjects: {
-      own: OwnSubject.make(file("roles/connector.js")),
+      own: OwnSubject.make(programs.connector),
       nats: NatsSubject.make({
-        program: file("../../apps/nats-connector/dist/main.js"),
-        kps: file("../../packages/cli/dist/kps.js"),
+        program: programs.nats,
+        kps: programs.kps,
         outside: yield* NatsServer.make({ jetstream: true })
       })
     }
@@ -80,6 +96,12 @@ const makeBed = Effect.gen(function*() {
 const processesAtOnce = 2 * cpus().length
 /** A simulation never waits: it leaves a core to the runs with processes while there are any. */
 const besideProcesses = Math.max(1, cpus().length - 1)
+
+class NothingAsked extends Data.TaggedError("NothingAsked")<{ readonly asked: string }> {
+  override get message(): string {
+    return `there is nothing to run with ${this.asked}: raise the amounts of what --only says`
+  }
+}
 
 const work = Effect.fnUntraced(function*(
   tasks: ReadonlyArray<Task.Task>,
@@ -96,10 +118,16 @@ const work = Effect.fnUntraced(function*(
   const bed = yield* makeBed
   const late = performance.now() + minutes * 60_000
   let count = tasks.length - left.length
+  const unknown: Array<string> = []
   const one = (task: Task.Task) =>
     Effect.suspend(() =>
       performance.now() > late ? Effect.void : Effect.gen(function*() {
-        const outcome = yield* Lane.run(task, bed)
+        const result = yield* Effect.result(Lane.run(task, bed))
+        if (Result.isFailure(result)) {
+          unknown.push(result.failure.message)
+          return yield* Console.error(`soak: ${result.failure.message}`)
+        }
+        const outcome = result.success
         yield* state.add(outcome)
         yield* Console.error(`soak: ${++count} of ${tasks.length}  ${outcome.violations[0] ?? `${task.id}: kept`}`)
       })
@@ -118,7 +146,7 @@ const work = Effect.fnUntraced(function*(
       Effect.andThen(simulate(cpus().length - besideProcesses))
     )
   ], { concurrency: "unbounded" })
-  return tasks.length - count
+  return { unknown, unrun: tasks.length - count - unknown.length }
 }, Effect.scoped)
 
 const command = Command.make(
@@ -130,15 +158,20 @@ const command = Command.make(
       .filter(({ id }) => wanted.size === 0 || wanted.has(id.split(" ")[0] ?? ""))
     const asked = JSON.stringify({ away, days, exact, only: Array.from(wanted).toSorted(), runs, seed, seeds })
     // npm runs scripts in the folder of the package and says here where it was called
-    const state = yield* State.open(resolve(process.env["INIT_CWD"] ?? process.cwd(), name), asked, fresh)
-    const unrun = yield* work(tasks, state, minutes)
+    const place = resolve(process.env["INIT_CWD"] ?? process.cwd(), name)
+    if (tasks.length === 0) return yield* new NothingAsked({ asked })
+    const state = yield* State.open(place, { asked, code: yield* code }, fresh)
+    const { unknown, unrun } = yield* work(tasks, state, minutes)
     const sums = Outcome.sums(state.outcomes)
-    for (const text of sums.flatMap(({ violations }) => violations)) yield* Console.log(text)
+    for (const text of [...sums.flatMap(({ violations }) => violations), ...unknown]) yield* Console.log(text)
     for (const sum of sums) yield* Console.log(Outcome.text(sum))
     if (unrun > 0) {
       yield* Console.log(`${unrun} of ${tasks.length} not run in ${minutes} minutes: start it again to go on`)
     }
-    if (unrun > 0 || sums.some(({ violations }) => violations.length > 0)) yield* exit(1)
+    if (unknown.length > 0) {
+      yield* Console.log(`${unknown.length} of ${tasks.length} without a verdict: start it again to do them again`)
+    }
+    if (unrun > 0 || unknown.length > 0 || sums.some(({ violations }) => violations.length > 0)) yield* exit(1)
   })
 ).pipe(
   Command.withDescription(
@@ -153,6 +186,9 @@ export const run = command.pipe(
     CliError.isCliError(error)
       // the command has printed its help, and what is wrong
       ? exit(error._tag === "ShowHelp" && error.errors.length === 0 ? 0 : 2)
-      : Effect.andThen(Console.error(`soak: ${error.message}`), exit(error._tag === "StateUnusable" ? 2 : 1))
+      : Effect.andThen(
+        Console.error(`soak: ${error.message}`),
+        exit(error._tag === "StateUnusable" || error._tag === "NothingAsked" ? 2 : 1)
+      )
   )
 )

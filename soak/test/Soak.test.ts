@@ -35,6 +35,7 @@ describe.skipIf(binary() === undefined)(suiteName("the soak command"), () => {
       const help = yield* soak(["--help"])
       const unknown = yield* soak(["--run", "3"])
       const wrong = yield* soak(["--seeds", "-1"])
+      const nothing = yield* soak([...few, "--seeds", "0"])
 
       assert.strictEqual(help.code, 0)
       for (
@@ -53,7 +54,8 @@ describe.skipIf(binary() === undefined)(suiteName("the soak command"), () => {
       ) {
         assert.include(help.out, flag)
       }
-      assert.deepStrictEqual([unknown.code, wrong.code], [2, 2])
+      assert.deepStrictEqual([unknown.code, wrong.code, nothing.code], [2, 2, 2])
+      assert.include(nothing.err, "soak: there is nothing to run with")
       assert.include(unknown.err + unknown.out, "--run")
       assert.include(wrong.err + wrong.out, "want 0 to 1000000, got -1")
     }), 120_000)

@@ -1,9 +1,9 @@
 /** The pipelines' broker, and a look at what is stored on it with a client that is not ours. */
 import { TransportCodec } from "@kps/idl"
 import * as NatsServer from "@kps/transport/testing/NatsServer"
-import { jetstream, jetstreamManager } from "@nats-io/jetstream"
+import { jetstream, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream"
 import { connect, type NatsConnection } from "@nats-io/transport-node"
-import { Effect, Result, type Scope } from "effect"
+import { Effect, Result, Schedule, type Scope } from "effect"
 import * as Book from "../connector/Book.ts"
 
 export interface Stored {
@@ -22,9 +22,14 @@ export interface Broker {
 /** The transport's own name of the stream of a channel that needs no escapes. */
 export const streamOf = (channel: string): string => `KPS_${channel.replaceAll(".", "_")}`
 
+const streamNotFound = 10_059
+
 const read = async (client: NatsConnection, channel: string): Promise<ReadonlyArray<Stored>> => {
   const manager = await jetstreamManager(client, { timeout: 20_000 })
-  const info = await manager.streams.info(streamOf(channel)).catch(() => undefined)
+  const info = await manager.streams.info(streamOf(channel)).catch((error: unknown) => {
+    if (error instanceof JetStreamApiError && error.code === streamNotFound) return undefined
+    throw error
+  })
   if (info === undefined || info.state.messages === 0) return []
   const found: Array<Stored> = []
   const consumer = await jetstream(client).consumers.get(streamOf(channel))
@@ -42,6 +47,8 @@ const read = async (client: NatsConnection, channel: string): Promise<ReadonlyAr
   return found
 }
 
+const patience = { schedule: Schedule.spaced("200 millis"), times: 50 }
+
 export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
   Broker,
   NatsServer.NatsServerError,
@@ -54,7 +61,8 @@ export const make = Effect.fnUntraced(function*(): Effect.fn.Return<
       Effect.acquireUseRelease(
         // a new one for each look: the server comes and goes
         Effect.promise(() => connect({ port: server.port, reconnect: true, waitOnFirstConnect: true })),
-        (client) => Effect.promise(() => read(client, channel)),
+        // a server that has just come back answers a moment later
+        (client) => Effect.orDie(Effect.retry(Effect.tryPromise(() => read(client, channel)), patience)),
         (client) => Effect.promise(() => client.close())
       )
   }

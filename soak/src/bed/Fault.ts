@@ -32,8 +32,8 @@ export type Fault = Data.TaggedEnum<{
   Delay: Side & { readonly millis: number; readonly by: number }
   /** What is said waits, then comes through, or does not. */
   Hold: Side & { readonly millis: number; readonly forget: boolean }
-  /** So many acknowledgements of the broker do not come through. */
-  DropAcks: Side & { readonly count: number }
+  /** No acknowledgement of the broker comes through, until no more come. */
+  DropAcks: Side
 }>
 
 export const Fault = Data.taggedEnum<Fault>()
@@ -142,7 +142,7 @@ const during = <A, B, E>(
 ): Effect.Effect<number, E> =>
   Effect.gen(function*() {
     // between two arrays there may be nothing
-    yield* Effect.repeat(Effect.sleep("2 millis"), { until: () => world.inFlight() > 0, times: 1_000 })
+    yield* Effect.repeat(Effect.delay(world.ends.look, "2 millis"), { until: () => world.inFlight() > 0, times: 1_000 })
     yield* break_
     const unacknowledged = world.inFlight()
     yield* Effect.sleep(millis)
@@ -164,25 +164,26 @@ const wires = (world: World, { side }: Side): ReadonlyArray<Proxy> =>
 const wire = (world: World, side: Side, act: (proxy: Proxy) => Effect.Effect<void>) =>
   Effect.forEach(wires(world, side), act, { discard: true })
 
-/** The sequence that the broker's answer to a publish says; `undefined`: it is none. */
-const storedAs = (body: string): number | undefined => {
-  const [, sequence] = /"stream":.*"seq": ?(\d+)/u.exec(body) ?? []
-  return sequence === undefined ? undefined : Number(sequence)
-}
+/** Whether it is the broker's answer to a record that was published; of leases and the like there are answers, too. */
+const isAck = (body: string): boolean => /"stream": ?"(?!KV_).*"seq": ?\d/u.test(body)
 
-const dropAcks = Effect.fnUntraced(function*(world: World, { count, side }: Side & { readonly count: number }) {
+/** So long none comes, in milliseconds, when whoever publishes waits for one and sends nothing more. */
+const quiet = 300
+
+/** A later one would say that those before it are stored, too: all are dropped, until nothing but a clock can help. */
+const dropAcks = Effect.fnUntraced(function*(world: World, { side }: Side) {
   const { proxy } = side === "outside" ? outsideOf(world) : world.giver()
-  const before = yield* proxy.dropped
-  let left = count
-  yield* proxy.drop((_, body) => left > 0 && storedAs(body) !== undefined && left-- > 0)
+  let [count, at] = [0, 0]
+  yield* proxy.drop((_, body) => {
+    if (!isAck(body)) return false
+    at = performance.now()
+    return ++count > 0
+  })
   // of a source that has given everything there may be none
-  yield* until(
-    "acknowledgements to drop",
-    () => left === 0 || (world.ends.progress() >= world.count && world.inFlight() === 0)
-  )
-  const unacknowledged = world.inFlight()
+  const isOver = () => count === 0 && world.ends.progress() >= world.count && world.inFlight() === 0
+  yield* until("acknowledgements to drop", () => (count > 0 && performance.now() - at > quiet) || isOver())
   yield* proxy.drop(undefined)
-  return Math.min(unacknowledged, (yield* proxy.dropped) - before)
+  return count
 })
 
 /** How often a connector has noticed that the broker is not there. */

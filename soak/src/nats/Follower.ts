@@ -15,7 +15,8 @@ export interface Follower {
 /** So many are asked for at a time. */
 const atOnce = 100
 
-const patience = { schedule: Schedule.spaced("100 millis"), times: 600 }
+/** It goes on until a broker that is away is there again, however long that takes; whoever waits for it has a limit. */
+const patience = { schedule: Schedule.spaced("100 millis") }
 
 /** Nothing is read yet. */
 export const make = (manager: JetStreamManager, stream: string): Follower => {

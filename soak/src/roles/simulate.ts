@@ -3,7 +3,7 @@
  * broken, and how much was at stake.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect } from "effect"
+import { Effect, References } from "effect"
 import * as History from "../simulation/History.ts"
 import * as Simulation from "../simulation/Simulation.ts"
 
@@ -15,4 +15,8 @@ Effect.forEach(seeds, (seed) =>
   Effect.map(
     Simulation.run({ seed, scale: scale === "day" ? History.day : History.minute }),
     (report) => process.stdout.write(`${JSON.stringify(Simulation.told(report))}\n`)
-  ), { discard: true }).pipe(NodeRuntime.runMain)
+  ), { discard: true }).pipe(
+    // what is on standard output are the lines
+    Effect.provideService(References.LogToStderr, true),
+    NodeRuntime.runMain
+  )

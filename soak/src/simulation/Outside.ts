@@ -39,6 +39,15 @@ export class Outside {
   readonly delivered: Record<Kind, Array<Delivered>> = { spool: [], log: [] }
   /** The highest that a source has given. */
   readonly given: Record<Kind, number> = { spool: 0, log: 0 }
+
+  /** How many records were given that are not with the sink, or not acknowledged though they are; but for those it never takes. */
+  get underWay(): number {
+    return (["spool", "log"] as const).reduce((sum, kind) => {
+      const there = new Set(this.delivered[kind].map(({ number }) => number))
+      const isDone = (number: number) => there.has(number) && (kind === "log" || this.acknowledged.has(number))
+      return sum + numbersFrom(1, this.given[kind]).filter((number) => !isPoison(number) && !isDone(number)).length
+    }, 0)
+  }
   /** The outside answers nothing. */
   busy = false
 

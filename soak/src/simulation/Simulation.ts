@@ -24,9 +24,9 @@ export interface Report {
   readonly seed: number
   readonly seconds: number
   readonly replicas: number
-  /** How often each kind of thing happened. */
-  readonly events: Readonly<Record<string, number>>
-  /** What was given and not acknowledged, or not delivered, at the kills and outages, added up. */
+  /** Kills, pauses and outages when something was under way. */
+  readonly faults: number
+  /** What was given and not acknowledged, or not delivered, at those moments, added up. */
   readonly unacknowledged: number
   /** Of the stream that promises at least once, then of the one that promises effectively once. */
   readonly delivered: readonly [Ledger.Account, Ledger.Account]
@@ -76,16 +76,18 @@ const simulate = Effect.fnUntraced(function*(
     { length: history.replicas },
     (_, n) => new Replica(`${n}`, { scale, broker, outside, buckets, deadLetters, mutant })
   )
-  let unacknowledged = 0
-  const events: Record<string, number> = {}
+  let [unacknowledged, faults] = [0, 0]
 
+  /** Whether something stops or goes away by it that was there. */
+  const isFault = (event: History.Event): boolean => {
+    if (event._tag === "BrokerLeaves") return !broker.isAway
+    return (event._tag === "Kill" || event._tag === "Pause") && replicas[event.replica]?.isRunning === true
+  }
   const act = (event: History.Event): Effect.Effect<void> => {
-    events[event._tag] = (events[event._tag] ?? 0) + 1
-    if (event._tag === "Kill" || event._tag === "BrokerLeaves") {
-      unacknowledged += outside.given.spool - outside.acknowledged.size
-      for (const kind of kinds) {
-        unacknowledged += outside.given[kind] - new Set(outside.delivered[kind].map(({ number }) => number)).size
-      }
+    if (isFault(event)) {
+      const stake = outside.underWay
+      unacknowledged += stake
+      if (stake > 0) faults++
     }
     switch (event._tag) {
       case "BrokerLeaves":
@@ -188,7 +190,7 @@ const simulate = Effect.fnUntraced(function*(
     seed,
     seconds,
     replicas: history.replicas,
-    events,
+    faults,
     unacknowledged,
     delivered: [accounts[0]!, accounts[1]!],
     lost: missing,
@@ -208,10 +210,10 @@ export const run = (options: Options): Effect.Effect<Report> =>
   )
 
 /** One line for a run. */
-export const text = ({ events, replicas, seconds, seed, unacknowledged, violations }: Report): string =>
+export const text = ({ faults, replicas, seconds, seed, unacknowledged, violations }: Report): string =>
   `simulation, seed ${seed}: ${violations.length === 0 ? "kept" : violations.join("; ")}; ${seconds} s, ${replicas} ${
     replicas === 1 ? "replica" : "replicas"
-  }, ${unacknowledged} unacknowledged at ${events["Kill"] ?? 0} kills and ${events["BrokerLeaves"] ?? 0} outages`
+  }, ${unacknowledged} unacknowledged at ${faults} faults`
 
 /** What of a report travels from one process to another. */
 export const Told = Schema.Struct({
@@ -224,9 +226,9 @@ export const Told = Schema.Struct({
 })
 export type Told = typeof Told.Type
 
-export const told = ({ events, lost, duplicated, seed, unacknowledged, violations }: Report): Told => ({
+export const told = ({ faults, lost, duplicated, seed, unacknowledged, violations }: Report): Told => ({
   seed,
-  faults: (events["Kill"] ?? 0) + (events["BrokerLeaves"] ?? 0) + (events["Pause"] ?? 0),
+  faults,
   unacknowledged,
   lost,
   duplicated,

