@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { JetStreamError } from "./BrokerError.ts"
 import { problemOf, type Session } from "./JetStreamSession.ts"
-import type { Pulled } from "./Pull.ts"
+import { most, type Pulled } from "./Pull.ts"
 
 /** How long a message may be held by a process that gives no sign of it. */
 export const ackWaitNanos = 30_000_000_000
@@ -84,8 +84,11 @@ export const make = Effect.fnUntraced(function*(
   }
 })
 
-/** nats-server 2.9 may have delivered a little more than it says. Of what was not delivered nothing is asked again. */
-const beyond = 10
+/**
+ * A reader that is gone may have been given more meanwhile than the broker said: at most what it had asked for. Of what was
+ * not delivered nothing is asked again.
+ */
+const beyond = most
 
 /** So many numbers are asked for one by one at most. */
 const mostRecalled = 100_000

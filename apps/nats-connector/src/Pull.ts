@@ -12,7 +12,7 @@ import { BrokerLost, JetStreamFailed } from "./BrokerError.ts"
 import type { Connection } from "./Client.ts"
 
 /** Most messages that are asked for and not read. */
-const most = 1_000
+export const most = 1_000
 /** And bytes of them: the broker counts subjects and headers too. */
 const mostBytes = 8 << 20
 
