@@ -69,10 +69,12 @@ const programs = {
   kps: file("../../packages/cli/dist/kps.js")
 }
 
-/** Of what is tested, as far as it was built: in these files are names that say what is in those they are made of. */
+/** Of what tests and is tested, as far as it was built: names in these files say what is in those they are made of. */
 const code = Effect.sync(() => {
   const hash = createHash("sha256")
-  for (const name of Object.values(programs)) if (existsSync(name)) hash.update(readFileSync(name))
+  for (const name of [file("main.js"), ...Object.values(programs)]) {
+    if (existsSync(name)) hash.update(readFileSync(name))
+  }
   return hash.digest("hex")
 })
 
@@ -179,7 +181,7 @@ const command = Command.make(
   )
 )
 
-/** Exit codes: 0 every promise was kept; 1 one was not, or not everything was run; 2 wrong arguments or another soak's state. */
+/** Exit codes: 0 every promise was kept; 1 one was not, not everything was run, or a run has no verdict; 2 wrong arguments or another soak's state. */
 export const run = command.pipe(
   Command.run({ version: "0.1.0" }),
   Effect.catch((error) =>

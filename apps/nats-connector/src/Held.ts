@@ -85,10 +85,11 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * A reader that is gone may have been given more meanwhile than the broker said: at most what it had asked for. Of what was
- * not delivered nothing is asked again.
+ * A reader that is gone may have been given more meanwhile than the broker said: at most what it had asked for. Of those on
+ * the consumer's subject there is one in so many numbers. Of what was not delivered nothing is asked again.
  */
-const beyond = most
+const beyond = ({ delivered, num_pending: undelivered }: ConsumerInfo, lastSequence: number): number =>
+  most * Math.max(1, Math.ceil((lastSequence - delivered.stream_seq) / Math.max(1, undelivered)))
 
 /** So many numbers are asked for one by one at most. */
 const mostRecalled = 100_000
@@ -96,15 +97,19 @@ const mostRecalled = 100_000
 /**
  * Asks for everything again that a reader before this one held: the broker delivers it before anything new.
  *
- * Without it, that comes when its lease is over, behind what is newer.
+ * Without it, that comes when its lease is over, behind what is newer. So it does with what a reader that is gone is given
+ * after the broker said that nobody holds anything.
  */
 export const recall = Effect.fnUntraced(function*(
   { broker, connection: { client } }: Session,
-  { ack_floor: floor, delivered, name, num_ack_pending: pending, stream_name: stream }: ConsumerInfo
+  consumer: ConsumerInfo,
+  lastSequence: number
 ): Effect.fn.Return<void, JetStreamError> {
+  const { ack_floor: floor, delivered, name, num_ack_pending: pending, stream_name: stream } = consumer
   if (pending === 0) return
-  const [first, last] = [floor.stream_seq + 1, delivered.stream_seq + beyond]
-  if (last - first >= mostRecalled) {
+  const first = floor.stream_seq + 1
+  const last = Math.min(delivered.stream_seq + beyond(consumer, lastSequence), first + mostRecalled)
+  if (last <= delivered.stream_seq) {
     return yield* Effect.logWarning("what another reader held comes when its lease is over, behind what is newer").pipe(
       Effect.annotateLogs({ broker, stream, consumer: name, pending })
     )

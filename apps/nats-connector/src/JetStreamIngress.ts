@@ -80,7 +80,7 @@ export const acknowledged = Effect.fnUntraced(function*(
   // 0 where nothing was acknowledged yet, and it began at the beginning of the stream as it was then
   const after = floor.stream_seq > 0 ? floor.stream_seq : Math.max(0, state.first_seq - 1)
   if (state.first_seq > after + 1) yield* gaps.missed(after, state.first_seq)
-  yield* Held.recall(session, consumer)
+  yield* Held.recall(session, consumer, state.last_seq)
   const held = yield* Held.make(session, consumer)
   const pull = yield* Pull.make({ broker, connection, stream, consumer: name, isOnly: false })
   yield* Effect.addFinalizer(() => held.giveBack(pull.stop()))

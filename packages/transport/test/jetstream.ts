@@ -97,7 +97,8 @@ export const onlooker = (server: NatsServer["Service"]) =>
 /** Of the answers of JetStream to those behind the proxy only the ones come through that are given, when they are. */
 export const answersOf = Effect.fnUntraced(function*(client: NatsConnection, proxy: Proxy.Proxy) {
   const answers = new Map<number, Msg>()
-  const given = new Set<number>()
+  // refusals, which stored nothing
+  const given = new Set([0])
   const sequenceIn = (body: string) => Number(/"seq": ?(\d+)/.exec(body)?.[1])
   let isOpen = false
   yield* proxy.drop((_, body) => !isOpen && !Number.isNaN(sequenceIn(body)) && !given.has(sequenceIn(body)))

@@ -165,7 +165,7 @@ const wire = (world: World, side: Side, act: (proxy: Proxy) => Effect.Effect<voi
   Effect.forEach(wires(world, side), act, { discard: true })
 
 /** Whether it is the broker's answer to a record that was published; of leases and the like there are answers, too. */
-const isAck = (body: string): boolean => /"stream": ?"(?!KV_).*"seq": ?\d/u.test(body)
+const isAck = (body: string): boolean => /"stream": ?"(?!KV_).*"seq": ?[1-9]/u.test(body)
 
 /** So long none comes, in milliseconds, when whoever publishes waits for one and sends nothing more. */
 const quiet = 300

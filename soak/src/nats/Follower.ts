@@ -6,17 +6,18 @@ import * as Book from "../connector/Book.ts"
 export interface Follower {
   /** The numbers in all messages that were read, oldest first; `NaN` for what is no record. */
   readonly numbers: () => ReadonlyArray<number>
-  /** Reads to the end, as it is now; goes on until the broker lets it. */
+  /** Reads to the end, as it is now; dies when the broker does not let it within two minutes. */
   readonly look: Effect.Effect<void>
-  /** Looks again and again. */
+  /** Looks again and again, however long the broker is away. */
   readonly follow: Effect.Effect<unknown>
 }
 
 /** So many are asked for at a time. */
 const atOnce = 100
 
-/** It goes on until a broker that is away is there again, however long that takes; whoever waits for it has a limit. */
 const patience = { schedule: Schedule.spaced("100 millis") }
+/** Whoever looks does so when the broker is there, or is about to be. */
+const limit = "2 minutes"
 
 /** Nothing is read yet. */
 export const make = (manager: JetStreamManager, stream: string): Follower => {
@@ -37,12 +38,16 @@ export const make = (manager: JetStreamManager, stream: string): Follower => {
     }
     return numbers.length >= state.last_seq
   }
-  const look = Effect.tryPromise(read).pipe(
+  const toTheEnd = Effect.tryPromise(read).pipe(
     Effect.timeout("5 seconds"),
     Effect.retry(patience),
     Effect.repeat({ until: (isAll) => isAll }),
     Effect.asVoid,
     Effect.orDie
   )
-  return { numbers: () => numbers, look, follow: Effect.repeat(look, Schedule.spaced("20 millis")) }
+  const look = Effect.timeoutOrElse(toTheEnd, {
+    duration: limit,
+    orElse: () => Effect.die(new Error(`stream "${stream}" could not be read within ${limit}`))
+  })
+  return { numbers: () => numbers, look, follow: Effect.repeat(toTheEnd, Schedule.spaced("20 millis")) }
 }

@@ -9,7 +9,7 @@ import type { JetStreamCounters } from "./counters.ts"
 import * as headers from "./headers.ts"
 import * as readBack from "./readBack.ts"
 import { type Session, type SessionOver, told } from "./Session.ts"
-import type { StreamState } from "./streams.ts"
+import { maxMessageBytesNow, type StreamState } from "./streams.ts"
 import type { Window } from "./Window.ts"
 
 export interface Options {
@@ -33,6 +33,7 @@ export class Tail {
   private readonly window: Window
   private last: number | undefined
   private created: string | undefined
+  private streamName: string | undefined
   private maxBytes = Infinity
   private remade = false
 
@@ -70,9 +71,13 @@ export class Tail {
     return remade
   }
 
-  /** The stream was looked at by somebody else. */
-  seen({ maxMessageBytes }: StreamState): void {
-    this.maxBytes = maxMessageBytes
+  /** Looks what messages the stream takes now; when that cannot be said, it stays as it was. */
+  readonly lookAtLimit = (session: Session): Effect.Effect<void> => {
+    const { streamName } = this
+    if (streamName === undefined) return Effect.void
+    return Effect.ignore(Effect.map(maxMessageBytesNow(session, this.options.channel, streamName), (bytes) => {
+      this.maxBytes = bytes
+    }))
   }
 
   /**
@@ -92,7 +97,8 @@ export class Tail {
     }
     if (this.created !== undefined && this.created !== stream.created) yield* this.beginAnew(stream.name)
     this.created = stream.created
-    this.seen(stream)
+    this.streamName = stream.name
+    this.maxBytes = stream.maxMessageBytes
     this.last ??= stream.lastSequence
     if (epoch === undefined && !isUnknown()) return { _tag: "Expects", expectation: headers.nothing, isRead: false }
     // without an order, what was stored last says nothing of what was sent before it

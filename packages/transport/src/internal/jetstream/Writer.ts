@@ -108,9 +108,9 @@ export class Writer implements AckTaker {
     return this.tail.maxMessageBytes
   }
 
-  /** The stream was looked at by somebody else. */
-  seen(stream: StreamState): void {
-    this.tail.seen(stream)
+  /** Looks what messages the stream takes now. */
+  lookAtLimit(session: Session): Effect.Effect<void> {
+    return this.tail.lookAtLimit(session)
   }
 
   /** Messages that are not stored yet. */

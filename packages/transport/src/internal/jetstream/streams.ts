@@ -92,6 +92,17 @@ export const settingsNow = Effect.fnUntraced(function*(
   return settings.of(info.config)
 })
 
+/** What its messages may have at most now; nothing is made or changed. */
+export const maxMessageBytesNow = (
+  session: Session.Session,
+  channel: ChannelName,
+  name: string
+): Effect.Effect<number, Failure> =>
+  Effect.map(
+    Session.told(session.call(channel, `look up stream "${name}"`, (api) => api.streams.info(name))),
+    (info) => stateOf(info).maxMessageBytes
+  )
+
 const make = Effect.fnUntraced(function*(
   { settings: { compression, ...common }, given }: settings.Wanted,
   session: Session.Session,

@@ -132,9 +132,7 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
     const narrower = () => writer.maxMessageBytes < ofServer ? check(writer.maxMessageBytes) : undefined
     if (narrower() !== undefined) {
       // it may be another one by now
-      writer.seen(
-        yield* withSession(ground, (session) => ground.ensure(session, channel)).pipe(Effect.catch(rejected))
-      )
+      yield* Effect.catch(withSession(ground, (session) => writer.lookAtLimit(session)), rejected)
       const refusal = narrower()
       if (refusal !== undefined) return yield* rejected(refusal)
     }
