@@ -132,7 +132,7 @@ export const make = Effect.fnUntraced(function*(ground: Ground): Effect.fn.Retur
     const narrower = () => writer.maxMessageBytes < ofServer ? check(writer.maxMessageBytes) : undefined
     if (narrower() !== undefined) {
       // it may be another one by now
-      yield* Effect.catch(withSession(ground, (session) => writer.lookAtLimit(session)), rejected)
+      yield* withSession(ground, (session) => writer.lookAtLimit(session)).pipe(Effect.catch(rejected))
       const refusal = narrower()
       if (refusal !== undefined) return yield* rejected(refusal)
     }
