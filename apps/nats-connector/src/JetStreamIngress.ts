@@ -17,6 +17,7 @@ import * as Held from "./Held.ts"
 import * as Session from "./JetStreamSession.ts"
 import type { JetStream } from "./Parameters.ts"
 import * as Pull from "./Pull.ts"
+import { Recalled } from "./Recalled.ts"
 
 export interface Options {
   readonly session: Session.Session
@@ -40,6 +41,8 @@ type Position = typeof Position.Type
 const roundingMillis = 1
 
 const nanosPerMilli = 1_000_000
+/** What another reader held comes at once; some of it may have been removed from the stream. */
+const recallPatience = "2 seconds"
 /** A consumer whose reader is gone, or waits for a slow pipeline, is forgotten after so long. */
 const inactiveMillis = 300_000
 
@@ -85,10 +88,16 @@ export const acknowledged = Effect.fnUntraced(function*(
   const pull = yield* Pull.make({ broker, connection, stream, consumer: name, isOnly: false })
   yield* Effect.addFinalizer(() => held.giveBack(pull.stop()))
   const look = watchGaps(options, stream, Math.max(after, state.first_seq - 1), gaps)
-  const next = Effect.flatMap(pull.next, (pulled) => {
-    const fresh = held.take(pulled)
-    return Effect.as(
-      look(pulled),
+  const recalled = new Recalled(consumer.num_ack_pending)
+  const pulled = Effect.suspend(() =>
+    recalled.isAwaited
+      ? Effect.map(Effect.timeoutOption(pull.next, recallPatience), (some) =>
+        Option.isSome(some) ? recalled.take(held.take(some.value)) : recalled.rest())
+      : Effect.map(pull.next, held.take)
+  )
+  const next = Effect.flatMap(pulled, (fresh) =>
+    Effect.as(
+      look(fresh),
       Arr.isReadonlyArrayNonEmpty(fresh)
         ? [{
           payloads: Arr.map(fresh, ({ data }) => data),
@@ -96,8 +105,7 @@ export const acknowledged = Effect.fnUntraced(function*(
           nack: held.release(fresh)
         }]
         : []
-    )
-  })
+    ))
   return Delivery.acknowledged(Stream.flattenIterable(Stream.fromEffectRepeat(next)))
 })
 
