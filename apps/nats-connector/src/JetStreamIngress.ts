@@ -41,7 +41,7 @@ type Position = typeof Position.Type
 const roundingMillis = 1
 
 const nanosPerMilli = 1_000_000
-/** What another reader held comes at once; some of it may have been removed from the stream. */
+/** What another reader held comes at once. When nothing came for so long, some of it was removed from the stream. */
 const recallPatience = "2 seconds"
 /** A consumer whose reader is gone, or waits for a slow pipeline, is forgotten after so long. */
 const inactiveMillis = 300_000

@@ -6,7 +6,7 @@
  */
 import type { Pulled } from "./Pull.ts"
 
-/** So many bytes of it wait at most: then it goes on as it is. */
+/** When about so many bytes of it wait, it goes on as it is. */
 const mostBytes = 32 << 20
 
 export class Recalled {
@@ -14,7 +14,7 @@ export class Recalled {
   private readonly waiting = new Map<number, Pulled>()
   private bytes = 0
 
-  /** `pending` messages were delivered and not acknowledged when this reader began. */
+  /** `pending` messages were delivered and not acknowledged before they were asked for again. */
   constructor(pending: number) {
     this.awaited = pending
   }
@@ -31,7 +31,7 @@ export class Recalled {
       if (!this.waiting.has(one.sequence)) this.bytes += one.data.byteLength
       this.waiting.set(one.sequence, one)
     }
-    // the broker delivers what comes again first: behind a new one there is none
+    // the broker delivers first what comes again: behind a new one there is none, unless a reader that is stopped has it
     const isAll = this.waiting.size >= this.awaited || pulled.some(({ count }) => count === 1)
     return isAll || this.bytes >= mostBytes ? this.rest() : []
   }
