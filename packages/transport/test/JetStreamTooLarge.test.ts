@@ -9,6 +9,16 @@ const stream = "KPS_plant_line-1"
 
 const reasonOf = (error: { readonly reason: { readonly _tag: string } }) => error.reason._tag
 
+/** A stream with one message, that since takes messages of up to 2000 bytes. */
+const lowered = Effect.gen(function*() {
+  const server = yield* NatsServer.make({ jetstream: true })
+  const { transport } = yield* jetStreamOf({ servers: [server.url], ackTimeout: "60 seconds" })
+  const look = yield* onlooker(server)
+  yield* transport.publishConfirmed(channel, texts("a", 1))
+  yield* Effect.promise(() => look.manager.streams.update(stream, { max_msg_size: 2000 }))
+  return { look, transport }
+})
+
 const ofBytes = (count: number) => ({ timestampNanos: 1n, payloads: [new Uint8Array(count)] })
 
 describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("JetStream, too large"), () => {
@@ -60,11 +70,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
 
   it.live("gives up what its stream takes no more, and stores the rest in order", () =>
     Effect.gen(function*() {
-      const server = yield* NatsServer.make({ jetstream: true })
-      const { transport } = yield* jetStreamOf({ servers: [server.url], ackTimeout: "60 seconds" })
-      const look = yield* onlooker(server)
-      yield* transport.publishConfirmed(channel, texts("a", 1))
-      yield* Effect.promise(() => look.manager.streams.update(stream, { max_msg_size: 2000 }))
+      const { look, transport } = yield* lowered
       let told = 0
       yield* transport.publishAll(channel, [...texts("b", 5), ofBytes(3000), ...texts("c", 5)], {
         onUncertain: (count) => void (told += count)
@@ -79,11 +85,7 @@ describe.skipIf(NatsServer.skipReason() !== undefined)(NatsServer.suiteName("Jet
 
   it.live("gives a caller that waits back what comes after it, so that nothing of that is stored before it", () =>
     Effect.gen(function*() {
-      const server = yield* NatsServer.make({ jetstream: true })
-      const { transport } = yield* jetStreamOf({ servers: [server.url], ackTimeout: "60 seconds" })
-      const look = yield* onlooker(server)
-      yield* transport.publishConfirmed(channel, texts("a", 1))
-      yield* Effect.promise(() => look.manager.streams.update(stream, { max_msg_size: 2000 }))
+      const { look, transport } = yield* lowered
       const error = yield* transport.publishConfirmed(channel, [...texts("b", 5), ofBytes(3000), ...texts("c", 5)])
         .pipe(
           Effect.flip,
